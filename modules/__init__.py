@@ -1,0 +1,1 @@
+"""Constructs: one purpose a file. None reads settings or the environment."""

@@ -1,0 +1,86 @@
+"""Fast start for the generated AWS bindings; the output is the same bytes with or without it.
+
+Importing any class of ``cdktf_cdktf_provider_aws`` plainly costs 10 s and more: its ``__init__`` imports 2,213 submodules
+and Node loads as many files. Two doors of the packages themselves avoid it:
+
+* Python: the package is put into ``sys.modules`` unexecuted; submodules load when named, public import paths stay.
+* Node: the package ships ``lib/lazy-index.js``; ``lazy_provider.cjs`` is preloaded and redirects ``lib/index.js`` to it.
+
+A third cost is paid once: jsii parses a 130 MB description of all types until a worker of its own has written an index
+beside it, and a process that ends sooner never gets there. ``python -m modules.bindings`` (part of ``make setup``) waits
+for that worker.
+
+Nothing here changes what is emitted, and whatever is missing falls back silently to the plain import.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import MutableMapping
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+
+PACKAGE = "cdktf_cdktf_provider_aws"
+_PRELOAD = Path(__file__).with_name("lazy_provider.cjs")
+_INDEX_WAIT_SECONDS = 120
+
+
+def install(environ: MutableMapping[str, str]) -> None:
+    """Prepare this process and the Node child that jsii will start; call it before the first import of the bindings."""
+    _lazy_python()
+    # NODE_OPTIONS takes quoted values; a quote or backslash inside is escaped.
+    # https://nodejs.org/api/cli.html#node_optionsoptions
+    path = str(_PRELOAD).replace("\\", "\\\\").replace('"', '\\"')
+    environ["NODE_OPTIONS"] = f'{environ.get("NODE_OPTIONS", "")} --require "{path}"'.strip()
+
+
+def silence_node_banner(environ: MutableMapping[str, str]) -> None:
+    """Node 20 works here but is past its end of life: jsii says so in a ten-line box at each start. The README says it once."""
+    environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+
+
+def _lazy_python() -> None:
+    if PACKAGE in sys.modules:
+        return
+    spec = importlib.util.find_spec(PACKAGE)
+    if spec is None:
+        return
+    module = importlib.util.module_from_spec(spec)
+
+    def load_submodule(name: str) -> ModuleType:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        try:
+            return importlib.import_module(f"{PACKAGE}.{name}")
+        except ModuleNotFoundError as error:
+            raise AttributeError(f"module {PACKAGE!r} has no attribute {name!r}") from error
+
+    module.__getattr__ = load_submodule  # type: ignore[method-assign]  # PEP 562
+    sys.modules[PACKAGE] = module
+
+
+def _index_exists() -> bool:
+    root = os.environ.get("JSII_RUNTIME_PACKAGE_CACHE_ROOT") or Path.home() / ".cache/aws/jsii/package-cache"
+    entry = Path(root) / "@cdktf/provider-aws" / version("cdktf-cdktf-provider-aws")
+    return any(entry.glob("*/.jsii.runtime.v*.json"))
+
+
+def warm() -> bool:
+    """Start jsii once and stay until its index of the provider is written; True if it is there (a later start then is fast)."""
+    install(os.environ)
+    silence_node_banner(os.environ)
+    importlib.import_module(f"{PACKAGE}.provider")
+    deadline = time.monotonic() + _INDEX_WAIT_SECONDS
+    while not _index_exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return _index_exists()
+
+
+if __name__ == "__main__":
+    if not warm():
+        print("jsii wrote no index of the AWS provider: synthesis works, but starts slower.", file=sys.stderr)

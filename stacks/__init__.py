@@ -1,0 +1,1 @@
+"""Stacks: one Terraform state each, by lifecycle; short lists of modules."""

@@ -1,0 +1,43 @@
+"""Findings importer and release guard, with the policy in their packages."""
+
+from __future__ import annotations
+
+from constructs import Construct
+
+from modules.encryption import Key
+from modules.findings_importer import FindingsImporter, ReleaseGuard
+from modules.notifications import Topic
+from modules.storage import Bucket
+from stacks.base import BaseStack, Sources
+from stacks.settings import DeliveryPipeline, Settings
+
+
+class Findings(BaseStack):
+    """The second stack to deploy: pipelines call what it makes."""
+
+    def __init__(self, scope: Construct, settings: Settings, sources: Sources) -> None:
+        super().__init__(scope, "findings", settings)
+        key = Key.lookup(self, self.account)
+        reports = Bucket.named(self.account, "reports", key)
+        delivery = {name: p for name, p in settings.pipelines.items() if isinstance(p, DeliveryPipeline)}
+        FindingsImporter(
+            self,
+            account=self.account,
+            key=key,
+            reports=reports,
+            alarms=Topic.named(self.account, "notifications", key),
+            pipelines=list(settings.pipelines),
+            registries=[p.registry for p in delivery.values()],
+            package=sources.packages["findings_importer"],
+            scratch=sources.scratch,
+        )
+        if delivery:
+            ReleaseGuard(
+                self,
+                account=self.account,
+                key=key,
+                reports=reports,
+                pipelines=list(delivery),
+                package=sources.packages["release_guard"],
+                scratch=sources.scratch,
+            )

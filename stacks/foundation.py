@@ -1,0 +1,83 @@
+"""Key, buckets, topics and created repositories: what lives for years and is destroyed last."""
+
+from __future__ import annotations
+
+from cdktf_cdktf_provider_aws.s3_object import S3Object
+from constructs import Construct
+
+from modules.encryption import Key
+from modules.function import asset
+from modules.iam import grant, when
+from modules.notifications import Topic, make_topic
+from modules.source import make_repository
+from modules.storage import Bucket, Expiry, make_access_log_bucket, make_bucket
+from stacks.base import BaseStack, Sources
+from stacks.settings import DeliveryPipeline, Settings
+
+_IMAGE_DAYS = 30
+_ARTIFACT_DAYS = 90
+# Written by the importer alone: what the release guard believes.
+_JUDGED = ("verdict.json", "findings.json", "index.html")
+
+
+class Foundation(BaseStack):
+    """The first stack to deploy."""
+
+    def __init__(self, scope: Construct, settings: Settings, sources: Sources) -> None:
+        super().__init__(scope, "foundation", settings)
+        account, names = self.account, self.names
+        key = Key.create(self, account)
+
+        access_logs = Bucket.named(account, "access-logs", key)
+        make_access_log_bucket(self, "access_logs", access_logs, account)
+
+        artifacts = Bucket.named(account, "artifacts", key)
+        # scripts/ and releases/ stay: the first is what builds run, the second is how a failed rollout is put back.
+        expiring = [Expiry("images/", _IMAGE_DAYS)]
+        expiring += [Expiry(f"{names.artifact_prefix(name)}/", _ARTIFACT_DAYS) for name in settings.pipelines]
+        ready = make_bucket(self, "artifacts", artifacts, access_logs=access_logs, expiries=expiring, noncurrent_days=30)
+
+        reports = Bucket.named(account, "reports", key)
+        only_importer = grant(
+            "OnlyTheImporterJudges",
+            "AWS",
+            ["*"],
+            ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"],
+            reports.objects(*(f"reports/*/{name}" for name in _JUDGED)),
+            when("ArnNotEquals", "aws:PrincipalArn", account.role_arn(names.role("findings-importer"))),
+            effect="Deny",
+        )
+        make_bucket(self, "reports", reports, access_logs=access_logs, statements=[only_importer])
+
+        S3Object(
+            self,
+            "scripts",
+            bucket="${aws_s3_bucket.artifacts.id}",
+            key=f"scripts/{sources.scripts_sha256}.zip",
+            source=asset(self, "scripts_asset", sources.scripts, "scripts.zip", sources.scratch),
+            source_hash=sources.scripts_sha256,
+            content_type="application/zip",
+            depends_on=ready,
+        )
+
+        make_topic(
+            self,
+            "notifications",
+            Topic.named(account, "notifications", key),
+            account=account,
+            emails=settings.notify,
+            services=["events.amazonaws.com", "cloudwatch.amazonaws.com"],
+        )
+        for name, pipeline in settings.pipelines.items():
+            if isinstance(pipeline, DeliveryPipeline):
+                make_topic(
+                    self,
+                    f"approval_{name}",
+                    Topic.named(account, f"{name}-approval", key),
+                    account=account,
+                    emails=pipeline.approval.emails,
+                    services=[],
+                )
+        created = {p.repository.name for p in settings.pipelines.values() if p.repository.create}
+        for repository in sorted(created):
+            make_repository(self, f"repository_{repository.replace('.', '_')}", repository)

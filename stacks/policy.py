@@ -1,0 +1,74 @@
+"""``policy.json``: what the importer and the guard know of the settings, as a file inside their packages.
+
+Not in S3 and not in an environment variable: a change of a threshold or a waiver is a change of code, reviewed in a plan
+and seen in CloudTrail. Its schema is read by ``lambdas/common/policy.py``; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from modules.names import Names
+from modules.scanners import SCANNERS
+from stacks.settings import DeliveryPipeline, Settings
+
+SCHEMA = 1
+
+
+def required_scans(pipeline: DeliveryPipeline) -> dict[str, list[dict[str, str]]]:
+    """The verdicts that the guard wants to see: before Publish all of Build and Verify, before Production also the rest."""
+    before_publish = ["git-secrets", *pipeline.scanners]
+    scans = {
+        "Publish": _scans(pipeline, before_publish),
+        "Production": _scans(pipeline, [*before_publish, "ecr", "zap"]),
+    }
+    return scans
+
+
+def _scans(pipeline: DeliveryPipeline, scanners: list[str]) -> list[dict[str, str]]:
+    return [
+        {"scanner": scanner, "scope": scope}
+        for scanner in scanners
+        for scope in SCANNERS[scanner].scopes
+        if (scanner, scope) != ("git-secrets", "history") or pipeline.secrets.history
+    ]
+
+
+def policy_json(settings: Settings) -> bytes:
+    """The policy of all pipelines, the same bytes for the same settings."""
+    names = Names(settings.project)
+    pipelines: dict[str, Any] = {}
+    for name, pipeline in settings.pipelines.items():
+        delivery = isinstance(pipeline, DeliveryPipeline)
+        scanners = ["git-secrets", *pipeline.scanners, "ecr", "zap"] if delivery else ["snyk"]
+        rules = {scanner: pipeline.gate.for_scanner(scanner) for scanner in scanners}
+        pipelines[name] = {
+            "name": names.pipeline(name),
+            "kind": pipeline.kind,
+            "repository": pipeline.repository.name,
+            "branch": pipeline.branch if delivery else None,
+            "gate": {
+                scanner: {
+                    "fail_on": rule.fail_on,
+                    "report_only": rule.report_only,
+                    "only_fixable": rule.only_fixable,
+                    "ungraded": rule.ungraded,
+                }
+                for scanner, rule in rules.items()
+            },
+            "required": required_scans(pipeline) if delivery else {},
+        }
+    waivers = [
+        {
+            "scanner": waiver.scanner,
+            "rule": waiver.rule,
+            "location": waiver.location,
+            "owner": waiver.owner,
+            "reason": waiver.reason,
+            "expires": waiver.expires.isoformat(),
+        }
+        for waiver in settings.waivers
+    ]
+    document = {"schema": SCHEMA, "pipelines": pipelines, "waivers": waivers}
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
