@@ -15,10 +15,12 @@ Nothing here changes what is emitted, and whatever is missing falls back silentl
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import os
 import sys
+import threading
 import time
 from collections.abc import MutableMapping
 from importlib.metadata import version
@@ -30,6 +32,22 @@ _PRELOAD = Path(__file__).with_name("lazy_provider.cjs")
 _INDEX_WAIT_SECONDS = 120
 
 
+def start(environ: MutableMapping[str, str]) -> threading.Thread:
+    """Prepare the bindings and start Node in the background; join the thread before the first import of them.
+
+    Node takes 0.3 s to be there, about as long as reading and checking the settings: the two go on side by side.
+    ``SYNTH_PLAIN=1`` in ``environ`` leaves everything as the packages have it.
+    """
+    environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # the README says which Node is advised
+    if environ.get("SYNTH_PLAIN") != "1":
+        install(environ)
+    # No generation of the collector finds anything to free in a process that only builds up and ends.
+    gc.disable()
+    thread = threading.Thread(target=importlib.import_module, args=(f"{PACKAGE}.provider",), name="start-node")
+    thread.start()
+    return thread
+
+
 def install(environ: MutableMapping[str, str]) -> None:
     """Prepare this process and the Node child that jsii will start; call it before the first import of the bindings."""
     _lazy_python()
@@ -37,11 +55,6 @@ def install(environ: MutableMapping[str, str]) -> None:
     # https://nodejs.org/api/cli.html#node_optionsoptions
     path = str(_PRELOAD).replace("\\", "\\\\").replace('"', '\\"')
     environ["NODE_OPTIONS"] = f'{environ.get("NODE_OPTIONS", "")} --require "{path}"'.strip()
-
-
-def silence_node_banner(environ: MutableMapping[str, str]) -> None:
-    """Node 20 works here but is past its end of life: jsii says so in a ten-line box at each start. The README says it once."""
-    environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
 
 
 def _lazy_python() -> None:
@@ -72,8 +85,7 @@ def _index_exists() -> bool:
 
 def warm() -> bool:
     """Start jsii once and stay until its index of the provider is written; True if it is there (a later start then is fast)."""
-    install(os.environ)
-    silence_node_banner(os.environ)
+    start(os.environ).join()
     importlib.import_module(f"{PACKAGE}.provider")
     deadline = time.monotonic() + _INDEX_WAIT_SECONDS
     while not _index_exists() and time.monotonic() < deadline:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from weakref import WeakKeyDictionary
 
 from cdktf import TerraformStack
 from cdktf_cdktf_provider_aws.data_aws_iam_policy_document import (
@@ -61,11 +62,31 @@ def document(scope: TerraformStack, id_: str, statements: Iterable[Statement]) -
     return f"${{data.aws_iam_policy_document.{id_}.json}}"
 
 
+# One trust document for each service in a stack, shared by its roles: they differ in what they may do, not in who they are.
+_TRUSTS: WeakKeyDictionary[TerraformStack, dict[str, str]] = WeakKeyDictionary()
+
+
+def _trust(scope: TerraformStack, account: Account, service: str) -> str:
+    """Who may assume the role: the service, acting for this account.
+
+    No ``aws:SourceArn``: no page was found that says CodePipeline, CodeBuild, Lambda or EventBridge send it when they
+    assume a role; a trust on a key that is not sent would refuse everything.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    documents = _TRUSTS.setdefault(scope, {})
+    if service not in documents:
+        trust = grant(
+            "AssumedByService", "Service", [f"{service}.amazonaws.com"], ["sts:AssumeRole"], [],
+            when("StringEquals", "aws:SourceAccount", account.id),
+        )  # fmt: skip
+        documents[service] = document(scope, f"{service}_trust", [trust])
+    return documents[service]
+
+
 class Role:
     """A role that one AWS service assumes for this account, with one inline policy.
 
-    ``source_arn`` narrows the trust to one resource; give it only where AWS documents that the service sends it. Whoever
-    uses the role depends on ``policy``: a service may assume the role as soon as it knows it.
+    Whoever uses the role depends on ``policy``: a service may assume the role as soon as it knows it.
     """
 
     def __init__(
@@ -78,20 +99,13 @@ class Role:
         service: str,
         statements: Sequence[Statement],
         description: str,
-        source_arn: str | None = None,
     ) -> None:
-        conditions = [when("StringEquals", "aws:SourceAccount", account.id)]
-        if source_arn is not None:
-            conditions.append(when("ArnEquals", "aws:SourceArn", source_arn))
-        trust = grant(
-            "AssumedByService", "Service", [f"{service}.amazonaws.com"], ["sts:AssumeRole"], [], *conditions
-        )
         IamRole(
             scope,
             f"{id_}_role",
             name=name,
             description=description,
-            assume_role_policy=document(scope, f"{id_}_trust", [trust]),
+            assume_role_policy=_trust(scope, account, service),
         )
         self.policy = IamRolePolicy(
             scope,

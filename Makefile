@@ -1,0 +1,63 @@
+# Each target sets up what it needs. On a fresh machine: Python >= 3.11, Node >= 20 (22 advised), Terraform.
+PYTHON ?= python3
+BIN := .venv/bin
+# Compiled modules are kept: the synthesis is twice as fast with them.
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: help setup synth test check check-ci bench lock schema clean
+
+help:  ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
+
+.venv/.synth: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit("Python >= 3.11 is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@command -v node >/dev/null || { echo "Node >= 20 is needed (22 advised): cdktf runs on it" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m modules.bindings
+	@touch $@
+
+.venv/.dev: .venv/.synth requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+node_modules/.done: package-lock.json
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+# checkov and cfn-lint pin other versions of what the app uses: a virtual environment of their own.
+.venv-check/.done: requirements-check.lock
+	$(PYTHON) -m venv .venv-check
+	.venv-check/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-check.lock
+	@touch $@
+
+setup: .venv/.synth  ## .venv with pinned, hashed dependencies
+
+synth: .venv/.synth  ## pipelines.yaml -> cdktf.out/ (PIPELINES=other.yaml for another file)
+	@$(BIN)/python main.py
+
+test: .venv/.dev node_modules/.done  ## all tests
+	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+check: .venv/.dev .venv-check/.done  ## linters, types, public checkers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy main.py modules stacks tools
+	$(BIN)/mypy --config-file pyproject.toml lambdas/common
+	$(BIN)/yamllint --strict pipelines.yaml buildspecs tests
+	$(BIN)/python tools/check_scripts.py
+	$(BIN)/python tools/check_output.py
+
+bench: .venv/.dev  ## time and memory of make synth against the plain import of the bindings
+	$(BIN)/python tools/bench.py
+
+lock:  ## write the lock files anew from pyproject.toml (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
+	uv pip compile pyproject.toml --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements-dev.lock
+	uv pip compile --group check --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements-check.lock
+
+schema: .venv/.synth  ## pipelines.schema.json from stacks/settings.py
+	$(BIN)/python -m stacks.settings > pipelines.schema.json
+
+clean:  ## remove what setup and synth made; never state files
+	rm -rf .venv .venv-check node_modules cdktf.out .pytest_cache .mypy_cache .ruff_cache

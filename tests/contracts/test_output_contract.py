@@ -1,0 +1,80 @@
+"""What is emitted holds nothing of the machine it was made on, and no stack needs what nobody makes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def test_no_absolute_path_no_time_no_user(emitted: Any) -> None:
+    home = str(Path.home())
+    for name, content in files(emitted.folder).items():
+        for trace in (str(ROOT), str(emitted.folder), home if home != "/root" else "/root/", "/tmp/", "/home/"):  # noqa: S108
+            # Builds download to /tmp of their own container: buildspecs name it, paths of this machine do not occur.
+            if trace == "/tmp/" and name.endswith(("cdk.tf.json", ".zip")):  # noqa: S108
+                continue
+            assert trace.encode() not in content, f"{name} holds {trace}"
+        assert not re.search(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d", content) or name.endswith(".zip"), f"{name} holds a time"
+
+
+def test_no_stack_reads_another_ones_state(emitted: Any) -> None:
+    for stack, content in emitted.stacks.items():
+        assert "terraform_remote_state" not in content.get("data", {}), stack
+        assert "output" not in content, stack
+
+
+def test_what_stacks_share_by_name_is_made_by_an_earlier_one(emitted: Any) -> None:
+    resources = {stack: content.get("resource", {}) for stack, content in emitted.stacks.items()}
+    made = {
+        "function": {f["function_name"] for r in resources.values() for f in r.get("aws_lambda_function", {}).values()},
+        "topic": {t["name"] for r in resources.values() for t in r.get("aws_sns_topic", {}).values()},
+        "bucket": {b["bucket"] for r in resources.values() for b in r.get("aws_s3_bucket", {}).values()},
+    }
+    for stack, content in emitted.stacks.items():
+        text = json.dumps(content)
+        for kind, pattern in {
+            "function": r":function:([\w-]+)",
+            "topic": r":sns:[\w-]+:\$\{[^}]*\}:([\w-]+)",
+        }.items():
+            for name in re.findall(pattern, text):
+                assert name in made[kind], f"{stack} names the {kind} {name}, which no stack makes"
+        for alias in content.get("data", {}).get("aws_kms_alias", {}).values():
+            assert alias["name"] == resources["foundation"]["aws_kms_alias"]["key_alias"]["name"]
+        for bucket in re.findall(r'"(?:ARTIFACTS|REPORTS)_BUCKET", "value": "([^"]+)"', text):
+            assert bucket in made["bucket"]
+
+
+def test_scripts_are_uploaded_under_the_hash_that_builds_check(emitted: Any) -> None:
+    scripts = emitted.stacks["foundation"]["resource"]["aws_s3_object"]["scripts"]
+    for _, name, project in emitted.resources("aws_codebuild_project"):
+        environment = {v["name"]: v["value"] for v in project["environment"]["environment_variable"]}
+        assert environment["SCRIPTS_URI"].endswith(f"/{scripts['key']}"), name
+        assert scripts["key"] == f"scripts/{environment['SCRIPTS_SHA256']}.zip"
+
+
+def test_physical_names_are_unique(emitted: Any) -> None:
+    for kind, attribute in {
+        "aws_iam_role": "name", "aws_codebuild_project": "name", "aws_lambda_function": "function_name",
+        "aws_sns_topic": "name", "aws_sqs_queue": "name", "aws_cloudwatch_log_group": "name", "aws_ecr_repository": "name",
+        "aws_cloudwatch_event_rule": "name", "aws_cloudwatch_metric_alarm": "alarm_name", "aws_s3_bucket": "bucket",
+        "aws_codepipeline": "name",
+    }.items():  # fmt: skip
+        names = [resource[attribute].lower() for _, _, resource in emitted.resources(kind)]
+        assert len(set(names)) == len(names), f"{kind}: {sorted(n for n in names if names.count(n) > 1)}"
+
+
+def test_the_provider_is_a_range_and_the_account_is_held(full: Any) -> None:
+    for stack in full.stacks.values():
+        assert stack["terraform"]["required_providers"]["aws"]["version"] == ">= 5.100.0, < 7.0.0"
+        assert stack["terraform"]["required_version"] == ">= 1.11.0, < 2.0.0"
+        [provider] = stack["provider"]["aws"]
+        assert provider["allowed_account_ids"] == ["012345678901"]
+        assert provider["default_tags"][0]["tags"]["team"] == "platform"
