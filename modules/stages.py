@@ -325,7 +325,7 @@ def deploy(context: Context, target: Target, environment: str, *, run_order: int
         writes=(released,),
         statements=(
             target.cluster.allow_connect(),
-            context.artifacts.allow_list(f"releases/{context.pipeline}/{environment}/"),
+            context.artifacts.allow_find(),
         ),
         # A failed rollout is waited for once more while the last release is put back.
         timeout_minutes=2 * target.rollout_minutes + 15,

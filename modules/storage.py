@@ -55,9 +55,13 @@ class Bucket:
         """ARNs of the objects whose key matches one of ``patterns``."""
         return [f"{self.arn}/{pattern}" for pattern in patterns]
 
-    def allow_list(self, prefix: str, sid: str = "List") -> Statement:
-        """List below ``prefix``. Without it S3 answers 403, not 404, for an object that is not there."""
-        return allow(sid, ["s3:ListBucket"], [self.arn], when("StringLike", "s3:prefix", f"{prefix}*"))
+    def allow_find(self) -> Statement:
+        """Tell "not there" from "not allowed": without s3:ListBucket S3 answers 403 for an object that does not exist.
+
+        No condition on ``s3:prefix``: a HeadObject or GetObject request carries none.
+        https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+        """
+        return allow("Find", ["s3:ListBucket"], [self.arn])
 
 
 def allow_objects(key: Key, *, read: Sequence[str] = (), write: Sequence[str] = ()) -> list[Statement]:
@@ -88,6 +92,7 @@ def make_bucket(
     bucket: Bucket,
     *,
     access_logs: Bucket,
+    access_logs_policy: S3BucketPolicy,
     expiries: Sequence[Expiry] = (),
     noncurrent_days: int = 90,
     statements: Sequence[Statement] = (),
@@ -116,6 +121,7 @@ def make_bucket(
         bucket=f"${{aws_s3_bucket.{id_}.id}}",
         target_bucket=access_logs.name,
         target_prefix=f"{id_}/",
+        depends_on=[access_logs_policy],
     )
     _lifecycle(scope, id_, expiries, noncurrent_days, versioning)
     policy = _policy(
@@ -151,8 +157,10 @@ def make_bucket(
     return [policy, versioning, encryption]
 
 
-def make_access_log_bucket(scope: TerraformStack, id_: str, bucket: Bucket, account: Account, days: int = 365) -> None:
-    """Create the bucket that S3 writes access logs of the others to.
+def make_access_log_bucket(
+    scope: TerraformStack, id_: str, bucket: Bucket, account: Account, days: int = 365
+) -> S3BucketPolicy:
+    """Create the bucket that S3 writes access logs of the others to; returns the policy that lets it.
 
     S3's log delivery takes SSE-S3 only in the target bucket:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html
@@ -173,7 +181,7 @@ def make_access_log_bucket(scope: TerraformStack, id_: str, bucket: Bucket, acco
         ],
     )
     _lifecycle(scope, id_, [Expiry("", days)], 30, versioning)
-    _policy(
+    return _policy(
         scope,
         id_,
         bucket,

@@ -37,7 +37,6 @@ class Findings(BaseStack):
                 account=self.account,
                 key=key,
                 reports=reports,
-                pipelines=list(delivery),
                 package=sources.packages["release_guard"],
                 scratch=sources.scratch,
             )

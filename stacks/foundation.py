@@ -29,13 +29,21 @@ class Foundation(BaseStack):
         key = Key.create(self, account)
 
         access_logs = Bucket.named(account, "access-logs", key)
-        make_access_log_bucket(self, "access_logs", access_logs, account)
+        logs_policy = make_access_log_bucket(self, "access_logs", access_logs, account)
 
         artifacts = Bucket.named(account, "artifacts", key)
         # scripts/ and releases/ stay: the first is what builds run, the second is how a failed rollout is put back.
         expiring = [Expiry("images/", _IMAGE_DAYS)]
         expiring += [Expiry(f"{names.artifact_prefix(name)}/", _ARTIFACT_DAYS) for name in settings.pipelines]
-        ready = make_bucket(self, "artifacts", artifacts, access_logs=access_logs, expiries=expiring, noncurrent_days=30)
+        ready = make_bucket(
+            self,
+            "artifacts",
+            artifacts,
+            access_logs=access_logs,
+            access_logs_policy=logs_policy,
+            expiries=expiring,
+            noncurrent_days=30,
+        )
 
         reports = Bucket.named(account, "reports", key)
         only_importer = grant(
@@ -47,7 +55,14 @@ class Foundation(BaseStack):
             when("ArnNotEquals", "aws:PrincipalArn", account.role_arn(names.role("findings-importer"))),
             effect="Deny",
         )
-        make_bucket(self, "reports", reports, access_logs=access_logs, statements=[only_importer])
+        make_bucket(
+            self,
+            "reports",
+            reports,
+            access_logs=access_logs,
+            access_logs_policy=logs_policy,
+            statements=[only_importer],
+        )
 
         S3Object(
             self,

@@ -1,0 +1,1 @@
+"""What more than one function needs. Zipped into each function that imports it (modules/packaging.py)."""

@@ -1,0 +1,172 @@
+"""policy.json: thresholds, waivers and pipelines, written at synth and zipped beside the code.
+
+It is no parameter and no object in a bucket, so that a change of policy is a change of code: reviewed in a plan, seen
+in CloudTrail. Its hash stands in every verdict.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Final
+
+from common import strict
+from common.contract import LINE, PIPELINE, SCHEMA, SCOPES
+from common.strict import MalformedError
+
+SEVERITIES: Final = ("critical", "high", "medium", "low", "informational")
+GATES: Final = ("Publish", "Production")  # stages that begin with the release guard
+AWS_NAME: Final = re.compile(r"[A-Za-z0-9.@_-]{1,100}")
+DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+REPOSITORY: Final = re.compile(r"[\w.-]{1,100}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class GateRule:
+    """When one scanner's findings block."""
+
+    fail_on: str
+    report_only: bool
+    only_fixable: bool
+    ungraded: str
+
+    @classmethod
+    def parse(cls, document: object, where: str) -> GateRule:
+        """One entry of ``gate``."""
+        given = strict.fields(document, where, ("fail_on", "report_only", "only_fixable", "ungraded"))
+        return cls(
+            fail_on=strict.choice(given["fail_on"], f"{where}.fail_on", SEVERITIES),
+            report_only=strict.boolean(given["report_only"], f"{where}.report_only"),
+            only_fixable=strict.boolean(given["only_fixable"], f"{where}.only_fixable"),
+            ungraded=strict.choice(given["ungraded"], f"{where}.ungraded", ("block", "report")),
+        )
+
+
+@dataclass(frozen=True)
+class Waiver:
+    """A finding that somebody answers for until a date."""
+
+    scanner: str
+    rule: str
+    location: str | None
+    owner: str
+    reason: str
+    expires: date
+
+    @classmethod
+    def parse(cls, document: object, where: str) -> Waiver:
+        """One entry of ``waivers``."""
+        given = strict.fields(document, where, ("scanner", "rule", "location", "owner", "reason", "expires"))
+        right = "one line of text"
+        expires = strict.text(given["expires"], f"{where}.expires", DAY, "YYYY-MM-DD")
+        try:
+            until = date.fromisoformat(expires)
+        except ValueError as error:
+            raise MalformedError(f"{where}.expires: a day that exists is right, not {strict.shown(expires)}") from error
+        return cls(
+            scanner=strict.choice(given["scanner"], f"{where}.scanner", SCOPES),
+            rule=strict.text(given["rule"], f"{where}.rule", LINE, right),
+            location=None
+            if given["location"] is None
+            else strict.text(given["location"], f"{where}.location", LINE, f"{right} or null"),
+            owner=strict.text(given["owner"], f"{where}.owner", LINE, right),
+            reason=strict.text(given["reason"], f"{where}.reason", LINE, right),
+            expires=until,
+        )
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One report that a gate wants to see."""
+
+    scanner: str
+    scope: str
+
+    def __str__(self) -> str:
+        return f"{self.scanner} {self.scope}"
+
+    @classmethod
+    def parse(cls, document: object, where: str) -> Scan:
+        """One entry of ``required``."""
+        given = strict.fields(document, where, ("scanner", "scope"))
+        scanner = strict.choice(given["scanner"], f"{where}.scanner", SCOPES)
+        return cls(scanner, strict.choice(given["scope"], f"{where}.scope", SCOPES[scanner]))
+
+
+@dataclass(frozen=True)
+class PipelinePolicy:
+    """What the functions must know of one pipeline."""
+
+    name: str  # in AWS
+    kind: str
+    repository: str
+    branch: str | None  # delivery: its one branch; scan: None, each execution carries its own
+    gate: Mapping[str, GateRule]
+    required: Mapping[str, tuple[Scan, ...]]
+
+    @classmethod
+    def parse(cls, document: object, where: str) -> PipelinePolicy:
+        """One entry of ``pipelines``."""
+        given = strict.fields(document, where, ("name", "kind", "repository", "branch", "gate", "required"))
+        kind = strict.choice(given["kind"], f"{where}.kind", ("scan", "delivery"))
+        gate = {
+            strict.choice(scanner, f"{where}.gate", SCOPES): GateRule.parse(rule, f"{where}.gate.{scanner}")
+            for scanner, rule in strict.entries(given["gate"], f"{where}.gate").items()
+        }
+        wanted = strict.fields(given["required"], f"{where}.required", GATES if kind == "delivery" else ())
+        required = {
+            stage: tuple(
+                Scan.parse(scan, f"{where}.required.{stage}[{number}]")
+                for number, scan in enumerate(strict.items(scans, f"{where}.required.{stage}"))
+            )
+            for stage, scans in wanted.items()
+        }
+        for stage, scans in required.items():
+            if not scans:
+                raise MalformedError(f"{where}.required.{stage}: a gate that requires nothing is none; name its scans")
+            for scan in scans:
+                if scan.scanner not in gate:
+                    raise MalformedError(f"{where}.required.{stage}: {scan} has no rule under {where}.gate")
+        branch = None
+        if kind == "delivery":
+            branch = strict.text(given["branch"], f"{where}.branch", LINE, "the branch's name")
+        elif given["branch"] is not None:
+            raise MalformedError(
+                f"{where}.branch: null is right for a scan pipeline, whose executions carry their branch"
+            )
+        return cls(
+            name=strict.text(given["name"], f"{where}.name", AWS_NAME, "the pipeline's name in AWS"),
+            kind=kind,
+            repository=strict.text(given["repository"], f"{where}.repository", REPOSITORY, "a repository's name"),
+            branch=branch,
+            gate=MappingProxyType(gate),
+            required=MappingProxyType(required),
+        )
+
+
+@dataclass(frozen=True)
+class Policy:
+    """The whole file, and the hash of its bytes."""
+
+    pipelines: Mapping[str, PipelinePolicy]
+    waivers: tuple[Waiver, ...]
+    sha256: str
+
+    @classmethod
+    def parse(cls, data: bytes) -> Policy:
+        """The policy in ``data``. Without one nothing can be judged: an error here is no answer to a build."""
+        given = strict.fields(strict.loads(data, "policy.json"), "policy.json", ("schema", "pipelines", "waivers"))
+        strict.integer(given["schema"], "policy.json: schema", SCHEMA, SCHEMA)
+        pipelines = {
+            strict.text(name, "pipelines", PIPELINE, "a name"): PipelinePolicy.parse(document, f"pipelines.{name}")
+            for name, document in strict.entries(given["pipelines"], "pipelines").items()
+        }
+        waivers = tuple(
+            Waiver.parse(waiver, f"waivers[{number}]")
+            for number, waiver in enumerate(strict.items(given["waivers"], "waivers"))
+        )
+        return cls(MappingProxyType(pipelines), waivers, hashlib.sha256(data).hexdigest())

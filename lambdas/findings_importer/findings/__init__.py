@@ -1,0 +1,1 @@
+"""From a scanner's report to a verdict."""

@@ -1,0 +1,1 @@
+"""Is everything that a release needs recorded as passed?"""

@@ -1,0 +1,222 @@
+"""The functions as they are deployed: what they import, and their zip archives run for real against a loopback AWS."""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from lambda_fakes import COMMIT, EXECUTION, policy_bytes
+from modules.packaging import function_package
+
+Recorded = Callable[[str], Any]
+ROOT = Path(__file__).parents[2]
+LAMBDAS = ROOT / "lambdas"
+FUNCTIONS = sorted(path.parent.name for path in LAMBDAS.glob("*/handler.py"))
+SITE = Path(boto3.__file__).parents[1]
+BOTO3_AND_ITS_OWN = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
+
+RUN = """
+import json, sys
+sys.path[:0] = sys.argv[1:3]
+import handler
+class Context: aws_request_id = "request-1"
+print(json.dumps({"result": handler.handler(json.loads(sys.argv[3]), Context())}))
+"""
+
+
+def imported(source: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(source.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.lineno, "." * node.level + (node.module or "")
+
+
+@pytest.mark.parametrize("directory", sorted(path for path in LAMBDAS.iterdir() if path.is_dir()), ids=lambda p: p.name)
+def test_a_function_imports_the_library_boto3_and_itself(directory: Path) -> None:
+    own = {path.name for path in directory.iterdir() if (path / "__init__.py").is_file()}
+    allowed = {*sys.stdlib_module_names, "boto3", "botocore", "common", *own}
+    sources = sorted(directory.rglob("*.py"))
+    assert sources
+    foreign = [
+        f"{source.relative_to(ROOT)}:{line}: {name}"
+        for source in sources
+        for line, name in imported(source)
+        if name.partition(".")[0] not in allowed
+    ]
+    assert not foreign, f"not in the Lambda runtime: {foreign}"
+
+
+def test_no_client_is_made_while_modules_are_imported() -> None:
+    made = []
+    for source in sorted(LAMBDAS.rglob("*.py")):
+        tree = ast.parse(source.read_bytes())
+        inside = {
+            id(node)
+            for function in ast.walk(tree)
+            if isinstance(function, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
+            for node in ast.walk(function)
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Attribute) and node.attr in ("client", "resource", "environ"):
+                in_handler = source.name == "handler.py"
+                if not in_handler or id(node) not in inside:
+                    made.append(f"{source.relative_to(ROOT)}:{node.lineno}: {ast.unparse(node)}")
+    assert not made, f"clients and environment belong into the handler's composition root: {made}"
+
+
+def test_handlers_are_short() -> None:
+    lines = len((LAMBDAS / "findings_importer" / "handler.py").read_text().splitlines())
+    assert lines <= 40, f"{lines} lines: move logic into the service"
+
+
+@pytest.fixture(scope="session")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the Lambda runtime offers beside the standard library, and nothing else that is installed here."""
+    directory = tmp_path_factory.mktemp("runtime")
+    for name in BOTO3_AND_ITS_OWN:
+        (directory / name).symlink_to(SITE / name)
+    return directory
+
+
+class LoopbackAws(BaseHTTPRequestHandler):
+    """Answers as S3 and CodePipeline do on the wire, and remembers what it was asked."""
+
+    asked: list[tuple[str, bytes]]
+    answers: dict[str, tuple[int, bytes]]
+
+    def _serve(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        name = (
+            self.headers.get("X-Amz-Target", "").rpartition(".")[2] or f"{self.command} {self.path.partition('?')[0]}"
+        )
+        self.asked.append((name, body))
+        status, answer = self.answers.get(name, (500, b"unexpected"))
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(answer)
+
+    do_GET = do_HEAD = do_PUT = do_POST = _serve
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class Aws:
+    """The loopback server's address, answers and memory."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, bytes]] = []
+        self.answers: dict[str, tuple[int, bytes]] = {}
+        handler = type("Handler", (LoopbackAws,), {"asked": self.asked, "answers": self.answers})
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+
+
+@pytest.fixture
+def aws() -> Iterator[Aws]:
+    loopback = Aws()
+    thread = threading.Thread(target=loopback.server.serve_forever)
+    thread.start()
+    yield loopback
+    loopback.server.shutdown()
+    thread.join()
+    loopback.server.server_close()
+
+
+@pytest.fixture
+def run(tmp_path: Path, runtime: Path, aws: Aws) -> Callable[..., tuple[Any, list[dict[str, Any]]]]:
+    """Unpacks a function's zip and calls its handler in a process that sees only the zip and the runtime's packages."""
+
+    def call(function: str, event: object, **environment: str) -> tuple[Any, list[dict[str, Any]]]:
+        with zipfile.ZipFile(
+            io.BytesIO(function_package(LAMBDAS, function, {"policy.json": policy_bytes()}))
+        ) as archive:
+            archive.extractall(tmp_path / "task")
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", "-B", "-c", RUN, str(tmp_path / "task"), str(runtime), json.dumps(event)],
+            cwd=tmp_path,
+            env={
+                "AWS_ACCESS_KEY_ID": "none",
+                "AWS_SECRET_ACCESS_KEY": "none",
+                "AWS_REGION": "eu-central-1",
+                "AWS_DEFAULT_REGION": "eu-central-1",
+                "AWS_ENDPOINT_URL": aws.url,
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        *lines, last = [json.loads(line) for line in done.stdout.splitlines()]
+        return last["result"], lines
+
+    return call
+
+
+FOLDER = f"/reports/reports/payments/{EXECUTION}"  # bucket, then key
+
+
+def test_the_packaged_importer_writes_its_record(run: Any, aws: Aws, recorded: Recorded) -> None:
+    execution = recorded("get_pipeline_execution_delivery")
+    aws.answers["GetPipelineExecution"] = (200, json.dumps(execution).encode())
+    aws.answers[f"HEAD {FOLDER}/grype-image/raw.json"] = (404, b"")
+    aws.answers[f"PUT {FOLDER}/grype-image/verdict.json"] = (200, b"")
+    answer, (line,) = run("findings_importer", recorded("gate_report"), REPORTS_BUCKET="reports")
+    assert answer["verdict"] == line["verdict"] == "no-evidence"
+    assert [name for name, _ in aws.asked] == [
+        "GetPipelineExecution",
+        f"HEAD {FOLDER}/grype-image/raw.json",
+        f"PUT {FOLDER}/grype-image/verdict.json",
+    ]
+    assert f'"commit": "{COMMIT}"'.encode() in aws.asked[2][1]
+
+
+def test_the_packaged_guard_fails_its_job(run: Any, aws: Aws, recorded: Recorded) -> None:
+    missing = b"<?xml version='1.0'?><Error><Code>NoSuchKey</Code><Message>no</Message></Error>"
+    aws.answers[f"GET {FOLDER}/git-secrets-source/verdict.json"] = (404, missing)
+    aws.answers[f"GET {FOLDER}/grype-image/verdict.json"] = (404, missing)
+    aws.answers["PutJobFailureResult"] = (200, b"{}")
+    result, (line,) = run("release_guard", recorded("codepipeline_job"), REPORTS_BUCKET="reports")
+    assert result is None
+    name, body = aws.asked[-1]
+    sent = json.loads(body)
+    assert (name, sent["jobId"]) == ("PutJobFailureResult", "11111111-abcd-1111-abcd-111111abcdef")
+    assert "git-secrets source: no verdict; grype image: no verdict" in sent["failureDetails"]["message"]
+    assert line["message"] == sent["failureDetails"]["message"]
+
+
+def test_the_packaged_starter_starts(run: Any, aws: Aws, recorded: Recorded) -> None:
+    aws.answers["StartPipelineExecution"] = (200, json.dumps({"pipelineExecutionId": EXECUTION}).encode())
+    result, (line,) = run(
+        "pipeline_starter",
+        recorded("codecommit_reference_updated"),
+        PIPELINE_NAME="acme-payments-scan",
+        REPOSITORY_NAME="payments",
+        BRANCH_PATTERNS="null",
+    )
+    assert result == {"execution": EXECUTION}
+    ((_, body),) = aws.asked
+    assert json.loads(body)["variables"][0] == {"name": "BRANCH", "value": "feature/refunds"}
+    assert line["execution"] == EXECUTION
+
+
+def test_this_module_runs_every_function() -> None:
+    """A function that is added gets a run of its package here."""
+    assert FUNCTIONS == ["findings_importer", "pipeline_starter", "release_guard"]
