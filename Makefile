@@ -51,10 +51,11 @@ check: .venv/.dev .venv-check/.done  ## linters, types, public checkers
 bench: .venv/.dev  ## time and memory of make synth against the plain import of the bindings
 	$(BIN)/python tools/bench.py
 
+UV := uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 lock:  ## write the lock files anew from pyproject.toml (needs uv)
-	uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
-	uv pip compile pyproject.toml --group dev -c requirements.lock --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements-dev.lock
-	uv pip compile --group check --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements-check.lock
+	$(UV) --universal pyproject.toml --group dev -o requirements-dev.lock
+	$(UV) --universal pyproject.toml -c requirements-dev.lock -o requirements.lock
+	$(UV) --universal --group check -o requirements-check.lock
 
 schema: .venv/.synth  ## pipelines.schema.json from stacks/settings.py
 	$(BIN)/python -m stacks.settings > pipelines.schema.json

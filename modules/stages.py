@@ -141,7 +141,6 @@ class Publish:
                     environment={
                         "ARTIFACTS_BUCKET": context.artifacts.name,
                         "REGISTRY": self.registry.url,
-                        "REGISTRY_NAME": self.registry.name,
                         **_IMAGE,
                     },
                     reads=(context.image_keys,),
@@ -157,7 +156,7 @@ class Publish:
                         "IMAGE_DIGEST": _IMAGE["IMAGE_DIGEST"],
                     },
                     statements=(self.registry.allow_read_scan(),),
-                    timeout_minutes=self.ecr_scan_minutes + 15,
+                    timeout_minutes=self.ecr_scan_minutes + 20,
                     run_order=3,
                 ),
             ),
@@ -215,7 +214,7 @@ class Staging:
                     image="zap",
                     compute_type="BUILD_GENERAL1_MEDIUM",
                     # ZAP_MINUTES bounds the spider; the scan after it takes as long as the application is large.
-                    timeout_minutes=self.zap.minutes + 60,
+                    timeout_minutes=self.zap.minutes + 75,
                     vpc=self.target.vpc,
                     run_order=2,
                 ),
@@ -328,7 +327,7 @@ def deploy(context: Context, target: Target, environment: str, *, run_order: int
             context.artifacts.allow_find(),
         ),
         # A failed rollout is waited for once more while the last release is put back.
-        timeout_minutes=2 * target.rollout_minutes + 15,
+        timeout_minutes=2 * target.rollout_minutes + 20,
         vpc=target.vpc,
         run_order=run_order,
     )

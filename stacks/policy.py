@@ -19,11 +19,10 @@ SCHEMA = 1
 def required_scans(pipeline: DeliveryPipeline) -> dict[str, list[dict[str, str]]]:
     """The verdicts that the guard wants to see: before Publish all of Build and Verify, before Production also the rest."""
     before_publish = ["git-secrets", *pipeline.scanners]
-    scans = {
+    return {
         "Publish": _scans(pipeline, before_publish),
         "Production": _scans(pipeline, [*before_publish, "ecr", "zap"]),
     }
-    return scans
 
 
 def _scans(pipeline: DeliveryPipeline, scanners: list[str]) -> list[dict[str, str]]:
@@ -40,14 +39,18 @@ def policy_json(settings: Settings) -> bytes:
     names = Names(settings.project)
     pipelines: dict[str, Any] = {}
     for name, pipeline in settings.pipelines.items():
-        delivery = isinstance(pipeline, DeliveryPipeline)
-        scanners = ["git-secrets", *pipeline.scanners, "ecr", "zap"] if delivery else ["snyk"]
+        scanners: list[str] = ["snyk"]
+        branch: str | None = None
+        required: dict[str, Any] = {}
+        if isinstance(pipeline, DeliveryPipeline):
+            scanners = ["git-secrets", *pipeline.scanners, "ecr", "zap"]
+            branch, required = pipeline.branch, required_scans(pipeline)
         rules = {scanner: pipeline.gate.for_scanner(scanner) for scanner in scanners}
         pipelines[name] = {
             "name": names.pipeline(name),
             "kind": pipeline.kind,
             "repository": pipeline.repository.name,
-            "branch": pipeline.branch if delivery else None,
+            "branch": branch,
             "gate": {
                 scanner: {
                     "fail_on": rule.fail_on,
@@ -57,7 +60,7 @@ def policy_json(settings: Settings) -> bytes:
                 }
                 for scanner, rule in rules.items()
             },
-            "required": required_scans(pipeline) if delivery else {},
+            "required": required,
         }
     waivers = [
         {

@@ -1,0 +1,165 @@
+"""What is wrong between settings that are each right: names that collide, accounts and regions that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from modules.names import ARTIFACT_PREFIX, BUCKET, Names
+from stacks import setting_values as values
+from stacks.setting_models import DeliveryPipeline, S3Backend, SettingsFile
+from stacks.yaml_source import Document, Problem
+
+# What the names of a pipeline's roles end in beside the pipeline's own name: its builds, its starter, its approval.
+# "payments" with the build "snyk" and a pipeline "payments-snyk" would be one role. Names: modules/names.py.
+ENDINGS = (
+    "resolve", "snyk", "snyk-code", "snyk-container", "grype", "git-secrets", "image", "push", "ecr", "zap",
+    "staging-deploy", "production-deploy", "starter", "approval", "events",
+)  # fmt: skip
+PROJECT_WIDE = ("findings-importer", "release-guard", "notifications")
+
+
+def colliding_names(document: Document) -> Iterator[Problem]:
+    """Physical names that two pipelines would share. Read from the data, so that other mistakes do not hide them."""
+    data = document.data if isinstance(document.data, dict) else {}
+    project, pipelines = data.get("project"), data.get("pipelines")
+    if not (isinstance(project, str) and isinstance(pipelines, dict)):
+        return
+    names, region = Names(project), data.get("region")
+    if isinstance(region, str) and len(bucket := names.bucket("access-logs", "0" * 12, region)) > BUCKET:
+        yield at(
+            document,
+            ("project",),
+            f"the bucket {bucket} has {len(bucket)} characters, at most {BUCKET} are"
+            f" allowed; shorten the project's name by {len(bucket) - BUCKET}",
+        )
+    if project.startswith(("aws", "ssm")) and not isinstance(data.get("snyk"), dict):
+        yield at(
+            document,
+            ("project",),
+            f"Parameter Store refuses names that begin with aws or ssm, such as"
+            f" /{project}/snyk/token; choose another project name, or set the names under snyk:",
+        )
+    prefixes: dict[str, str] = {}
+    for name in pipelines:
+        first = prefixes.setdefault(names.artifact_prefix(name), name)
+        path = ("pipelines", name)
+        if first != name:
+            yield at(
+                document,
+                path,
+                f"collides with {first} (line {document.line(('pipelines', first))}): CodePipeline"
+                f" stores artifacts under the first {ARTIFACT_PREFIX} characters of {names.pipeline(name)},"
+                f" {names.artifact_prefix(name)}; let the names differ earlier",
+            )
+        for ending in ENDINGS:
+            other = name.removesuffix(f"-{ending}")
+            if other != name and other in pipelines:
+                yield at(
+                    document,
+                    path,
+                    f"collides with the names of {other}'s action {ending}"
+                    f" (line {document.line(('pipelines', other))}): both are {names.pipeline(name)};"
+                    " choose another name",
+                )
+        if name in PROJECT_WIDE:
+            yield at(document, path, f"collides with the project's own {names.pipeline(name)}; choose another name")
+
+
+def at(document: Document, path: tuple[str | int, ...], message: str) -> Problem:
+    """A problem at the line of ``path``."""
+    return Problem(document.line(path), path, message)
+
+
+def contradictions(found: SettingsFile, document: Document) -> Iterator[Problem]:
+    """What is right by itself but not together."""
+    backend = found.backend
+    if isinstance(backend, S3Backend) and backend.lockfile and not knows_lockfile(found):
+        yield at(
+            document,
+            ("backend", "lockfile"),
+            "Terraform before 1.10 does not know it, and such a version is not"
+            ' excluded; write terraform: ">= 1.11.0" (in 1.10 it is experimental)',
+        )
+    yield from _accounts(found, document)
+    for path, key, region in _keys(found):
+        wrong = _elsewhere(values.arn(key), region)
+        if wrong:
+            yield at(document, path, f"this key is {wrong}")
+    created: dict[str, str] = {}
+    registries: dict[str, str] = {}
+    for name, pipeline in found.pipelines.items():
+        path = ("pipelines", name)
+        first = created.setdefault(pipeline.repository.name, name)
+        if found.pipelines[first].repository.create != pipeline.repository.create:
+            yield at(
+                document,
+                (*path, "repository"),
+                f"{first} (line {document.line(('pipelines', first, 'repository'))})"
+                f" says otherwise of {pipeline.repository.name}; write create: the same way in both",
+            )
+        if isinstance(pipeline, DeliveryPipeline):
+            registry = pipeline.registry or Names(found.project).registry(name)
+            first = registries.setdefault(registry, name)
+            if first != name:
+                yield at(
+                    document,
+                    (*path, "registry"),
+                    f"{registry} is already that of {first} (line"
+                    f" {document.line(('pipelines', first))}); each pipeline needs its own",
+                )
+            here, there = pipeline.staging, pipeline.production
+            if (here.cluster, here.namespace) == (there.cluster, there.namespace):
+                yield at(
+                    document,
+                    (*path, "production"),
+                    f"this is staging's namespace {there.namespace} of the cluster"
+                    f" {there.cluster}; production needs one of its own, or every commit is deployed to it"
+                    " unapproved",
+                )
+
+
+def _accounts(found: SettingsFile, document: Document) -> Iterator[Problem]:
+    """Every ARN of a repository must be in the project's region and in one account."""
+    account, said = found.account, "account:"
+    for name, pipeline in found.pipelines.items():
+        if not pipeline.repository.arn:
+            continue
+        parts, path = values.arn(pipeline.repository.arn), ("pipelines", name, "repository")
+        wrong = _elsewhere(parts, found.region)
+        if wrong:
+            yield at(document, path, f"this repository is {wrong}")
+        if account and parts.account != account:
+            yield at(
+                document,
+                path,
+                f"this repository is in the account {parts.account}, {said} says {account};"
+                " one project builds in one account",
+            )
+        account, said = account or parts.account, said if account else f"pipelines.{name}.repository"
+
+
+def _elsewhere(arn: values.Arn, region: str) -> str | None:
+    """What is wrong if something is not in ``region``, where its user is."""
+    partition = values.partition(region)
+    if arn.region != region:
+        return f"in {arn.region}, what uses it in {region}; name one there"
+    if arn.partition != partition:
+        return (
+            f"said to be in the partition {arn.partition}; {region} is in {partition}, so begin with arn:{partition}:"
+        )
+    return None
+
+
+def _keys(found: SettingsFile) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Where a key is named, its ARN, and the region that it must be in."""
+    if isinstance(found.backend, S3Backend) and found.backend.kms_key:
+        yield ("backend", "kms_key"), found.backend.kms_key, found.backend.region or found.region
+    snyks = {("snyk",): found.snyk} | {("pipelines", name, "snyk"): p.snyk for name, p in found.pipelines.items()}
+    for path, snyk in snyks.items():
+        if snyk.kms_key:
+            yield (*path, "kms_key"), snyk.kms_key, found.region
+
+
+def knows_lockfile(found: SettingsFile) -> bool:
+    """https://developer.hashicorp.com/terraform/language/backend/s3 : use_lockfile came with Terraform 1.10."""
+    return bool(found.terraform) and values.excludes_below(found.terraform or "", (1, 10, 0))

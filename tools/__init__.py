@@ -1,0 +1,1 @@
+"""Commands of ``make``; not part of the synthesis."""
