@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiled modules are kept: the synthesis is twice as fast with them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup synth test check check-ci bench lock schema clean
+.PHONY: help setup synth test check bench lock schema clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -39,13 +39,15 @@ synth: .venv/.synth  ## pipelines.yaml -> cdktf.out/ (PIPELINES=other.yaml for a
 test: .venv/.dev node_modules/.done  ## all tests
 	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
+FUNCTIONS := findings_importer release_guard pipeline_starter
+
 check: .venv/.dev .venv-check/.done  ## linters, types, public checkers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy main.py modules stacks tools
-	$(BIN)/mypy --config-file pyproject.toml lambdas/common
-	$(BIN)/yamllint --strict pipelines.yaml buildspecs tests
-	$(BIN)/python tools/check_scripts.py
+	cd buildspecs/scripts && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml .
+	for function in $(FUNCTIONS); do (cd lambdas/$$function && MYPYPATH=.. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml .) || exit 1; done
+	$(BIN)/yamllint --strict pipelines.yaml buildspecs docs tests tools
 	$(BIN)/python tools/check_output.py
 
 bench: .venv/.dev  ## time and memory of make synth against the plain import of the bindings

@@ -59,7 +59,11 @@ class FindingsImporter:
             package=package,
             environment={"REPORTS_BUCKET": reports.name},
             statements=[
-                *allow_objects(key, read=reports.objects("reports/*/raw.json", "reports/*/raw.txt"), write=reports.objects("reports/*/verdict.json")),
+                *allow_objects(
+                    key,
+                    read=reports.objects("reports/*/raw.json", "reports/*/raw.txt"),
+                    write=reports.objects("reports/*/verdict.json"),
+                ),
                 reports.allow_find(),
                 allow(
                     "Executions",

@@ -7,10 +7,11 @@ aspects: an aspect calls back from Node into Python for every node (docs/adr/000
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Stack = Mapping[str, Any]
+Rule = Callable[[str, Stack, Stack], Iterator[str]]
 
 
 def check(stack: Stack) -> list[str]:
@@ -64,7 +65,7 @@ def _trusting(name: str, resource: Stack, resources: Stack) -> Iterator[str]:
         yield "trust is not a policy document: make roles with iam.Role"
 
 
-def _encrypted(attribute: str) -> Any:
+def _encrypted(attribute: str) -> Rule:
     def rule(name: str, resource: Stack, resources: Stack) -> Iterator[str]:
         if not resource.get(attribute):
             yield f"no {attribute}: encrypted with the project's key or not at all"
@@ -91,7 +92,7 @@ def _target(name: str, resource: Stack, resources: Stack) -> Iterator[str]:
         yield "a function, topic or queue as target takes a resource policy and no role_arn"
 
 
-_RULES: Mapping[str, Any] = {
+_RULES: Mapping[str, Rule] = {
     "aws_s3_bucket": _bucket,
     "aws_s3_bucket_public_access_block": _public_access,
     "aws_codebuild_project": _project,

@@ -215,9 +215,7 @@ class Pipeline:
             test_reports=action.test_reports,
         )
         self.projects[f"{stage.name}/{action.name}"] = project
-        variables = [
-            {"name": name, "value": value, "type": "PLAINTEXT"} for name, value in sorted(dynamic.items())
-        ]
+        variables = [{"name": name, "value": value, "type": "PLAINTEXT"} for name, value in sorted(dynamic.items())]
         configuration = {
             "ProjectName": project.name,
             "EnvironmentVariables": json.dumps(variables, separators=(",", ":")),

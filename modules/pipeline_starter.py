@@ -102,9 +102,7 @@ def start_by_event(
         statements=[allow("Start", ["codepipeline:StartPipelineExecution"], [pipeline_arn])],
     )
     # Written as text: the transformer puts the bare value where <commit> stands.
-    template = (
-        '{"sourceRevisions":[{"actionName":"Source","revisionType":"COMMIT_ID","revisionValue":"<commit>"}]}'
-    )
+    template = '{"sourceRevisions":[{"actionName":"Source","revisionType":"COMMIT_ID","revisionValue":"<commit>"}]}'
     Rule(
         scope,
         "commit_event",

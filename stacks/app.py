@@ -96,9 +96,7 @@ def left_over(settings: Settings, written: list[Written]) -> list[str]:
     """Stacks of an earlier synthesis that the settings no longer name: their resources are still in AWS."""
     known = {stack.name for stack in written}
     return sorted(
-        path.parent.name
-        for path in (settings.outdir / "stacks").glob("*/cdk.tf.json")
-        if path.parent.name not in known
+        path.parent.name for path in (settings.outdir / "stacks").glob("*/cdk.tf.json") if path.parent.name not in known
     )
 
 

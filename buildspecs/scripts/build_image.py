@@ -21,7 +21,7 @@ from delivery import BUCKET, COMMIT, EXECUTION, PIPELINE, in_repository
 
 def show(argv: list[str], env: dict[str, str] | None = None) -> int:
     """Run something whose output belongs on the log as it comes; the build's own timeout bounds it."""
-    done = subprocess.run(argv, stdin=subprocess.DEVNULL, cwd=source_dir(), env=env, check=False)  # noqa: S603 - no shell
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, cwd=source_dir(), env=env, check=False)
     return done.returncode
 
 

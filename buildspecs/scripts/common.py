@@ -70,7 +70,7 @@ def run(argv: list[str], *, timeout: float, env: Mapping[str, str] | None = None
     """
     with os.fdopen(os.memfd_create("out"), "w+b") as out, os.fdopen(os.memfd_create("err"), "w+b") as err:
         try:
-            process = subprocess.Popen(  # noqa: S603 - argv is ours; values in it pass through no shell
+            process = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=cwd, start_new_session=True
             )
         except OSError as error:

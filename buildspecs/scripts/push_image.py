@@ -46,7 +46,7 @@ def push(archive: Path, registry: str, tag: str) -> None:
         password = aws("ecr", "get-login-password")
         login = ["skopeo", "login", "--username", "AWS", "--password-stdin", host]
         try:
-            answer = subprocess.run(  # noqa: S603 - no shell; the values have their form
+            answer = subprocess.run(
                 login, input=password, env=env, capture_output=True, text=True, timeout=LOGIN_SECONDS, check=False
             )
         except (OSError, subprocess.TimeoutExpired) as error:

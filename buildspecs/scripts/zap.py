@@ -74,9 +74,7 @@ def scan(target: str, report: Path) -> int:
     env = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     env["IS_CONTAINERIZED"] = "true"  # or it would call docker
     command = ["python3", str(ZAP / SCRIPTS[kind]), "-t", target, "-J", report.name, *more]
-    process = subprocess.Popen(  # noqa: S603 - no shell; the values have their form
-        command, cwd=ZAP, env=env, stdin=subprocess.DEVNULL, start_new_session=True
-    )
+    process = subprocess.Popen(command, cwd=ZAP, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         return process.wait(int(minutes) * 60 + EXTRA_SECONDS)
     except subprocess.TimeoutExpired:

@@ -22,7 +22,11 @@ def imports(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_imports_run_one_way(path: Path) -> None:
-    forbidden = {"main": set(), "stacks": {"main", "tests", "lambdas"}, "modules": {"main", "stacks", "tests", "lambdas"}}
+    forbidden = {
+        "main": set(),
+        "stacks": {"main", "tests", "lambdas"},
+        "modules": {"main", "stacks", "tests", "lambdas"},
+    }
     layer = path.parent.name if path.parent != ROOT else "main"
     for name in imports(path):
         top = name.split(".")[0]
@@ -65,4 +69,3 @@ def test_struct_classes_only_in_provider_calls(path: Path) -> None:
                 assert not isinstance(item, (ast.Dict, ast.DictComp)), (
                     f"{path.name}:{item.lineno}: {call.func.id}({keyword.arg}=...) takes a struct class, not a dict"
                 )
-

@@ -17,12 +17,14 @@ def files(folder: Path) -> dict[str, bytes]:
 def test_no_absolute_path_no_time_no_user(emitted: Any) -> None:
     home = str(Path.home())
     for name, content in files(emitted.folder).items():
-        for trace in (str(ROOT), str(emitted.folder), home if home != "/root" else "/root/", "/tmp/", "/home/"):  # noqa: S108
+        for trace in (str(ROOT), str(emitted.folder), home if home != "/root" else "/root/", "/tmp/", "/home/"):
             # Builds download to /tmp of their own container: buildspecs name it, paths of this machine do not occur.
-            if trace == "/tmp/" and name.endswith(("cdk.tf.json", ".zip")):  # noqa: S108
+            if trace == "/tmp/" and name.endswith(("cdk.tf.json", ".zip")):
                 continue
             assert trace.encode() not in content, f"{name} holds {trace}"
-        assert not re.search(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d", content) or name.endswith(".zip"), f"{name} holds a time"
+        assert not re.search(rb"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d", content) or name.endswith(".zip"), (
+            f"{name} holds a time"
+        )
 
 
 def test_no_stack_reads_another_ones_state(emitted: Any) -> None:

@@ -147,7 +147,9 @@ def test_a_build_writes_only_its_own_raw_report(emitted: Any) -> None:
             for resource in statement["resources"]:
                 if "-reports-" in resource:
                     scanner = name.removesuffix("_permissions").split("_", 1)[1]
-                    found = re.search(r"/reports/([a-z0-9-]+)/\*/([a-z-]+)/(raw\.json|raw\.txt|sbom\.cdx\.json)$", resource)
+                    found = re.search(
+                        r"/reports/([a-z0-9-]+)/\*/([a-z-]+)/(raw\.json|raw\.txt|sbom\.cdx\.json)$", resource
+                    )
                     assert found, f"{stack} {name}: {resource}"
                     assert found[1] == stack
                     assert re.fullmatch(rf"{scanner}-(source|history|dependencies|code|image|staging)", found[2])

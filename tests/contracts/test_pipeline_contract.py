@@ -89,7 +89,9 @@ def test_artifact_counts_and_wiring(emitted: Any) -> None:
                     assert (primary in given) if len(given) > 1 else primary is None
                 assert len(set(outputs)) == len(outputs)
                 assert not made & set(outputs)
-                assert all(len(output) <= 10 for output in outputs), "CodePipeline shortens the name in the object's key"
+                assert all(len(output) <= 10 for output in outputs), (
+                    "CodePipeline shortens the name in the object's key"
+                )
                 made |= set(outputs)
 
 
@@ -144,7 +146,9 @@ def test_every_variable_is_exported_by_an_earlier_action(emitted: Any) -> None:
                 for action in now:
                     text = json.dumps(action.get("configuration", {}))
                     for namespace, variable in re.findall(r"#\{([^.}]+)\.([^}]+)\}", text):
-                        assert variable in known.get(namespace, ()), f"{stack} {action['name']}: #{namespace}.{variable}"
+                        assert variable in known.get(namespace, ()), (
+                            f"{stack} {action['name']}: #{namespace}.{variable}"
+                        )
                 for action in now:
                     if action["provider"] == "CodeBuild" and "namespace" in action:
                         spec = yaml.safe_load(inline(builds[action["configuration"]["ProjectName"]]))
@@ -199,7 +203,9 @@ def test_no_plaintext_secret_in_a_builds_environment(emitted: Any) -> None:
 def test_every_build_gets_the_event_s_commit_and_checks_it(emitted: Any) -> None:
     for stack, pipeline in pipelines(emitted):
         builds = projects_of(emitted, stack)
-        commit = {"scan": "#{variables.COMMIT}", "delivery": "#{Source.CommitId}"}[emitted.settings.pipelines[stack].kind]
+        commit = {"scan": "#{variables.COMMIT}", "delivery": "#{Source.CommitId}"}[
+            emitted.settings.pipelines[stack].kind
+        ]
         for name, action in actions(pipeline):
             if action["provider"] == "CodeBuild":
                 given = {v["name"]: v["value"] for v in json.loads(action["configuration"]["EnvironmentVariables"])}

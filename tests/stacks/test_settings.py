@@ -277,7 +277,7 @@ BAD = [
     ("tag key too long", SCAN, "notify:", f"tags: {{{'x' * 129}: y}}\nnotify:", 3, "tags." + "x" * 57 + "...", "has 129 characters, at most 128"),
     ("tag keys by case", SCAN, "notify:", "tags: {team: a, Team: b}\nnotify:", 3, "tags", "differ only in case, which is one key for IAM"),
     ("tag value a float", SCAN, "notify:", "tags: {v: 1.10}\nnotify:", 3, "tags.v", 'write it in quotes: "1.10"'),
-    ("51 tags", SCAN, "notify:", f"tags: {{{', '.join(f't{n}: x' for n in range(51))}}}\nnotify:", 3, "tags", "51 tags; a resource takes at most 50"),
+    ("49 tags", SCAN, "notify:", f"tags: {{{', '.join(f't{n}: x' for n in range(49))}}}\nnotify:", 3, "tags", "49 tags; at most 48"),
     ("no e-mail", SCAN, "ops@example.com", "ops", 3, "notify[0]", "'ops' is not an e-mail address such as team@example.com"),
     ("e-mail without domain", SCAN, "ops@example.com", "ops@localhost", 3, "notify[0]", "is not an e-mail address"),
     ("e-mail with spaces", SCAN, "ops@example.com", "Ops <ops@example.com>", 3, "notify[0]", "is not an e-mail address"),
