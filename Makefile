@@ -37,7 +37,7 @@ synth: .venv/.synth  ## pipelines.yaml -> cdktf.out/ (PIPELINES=other.yaml for a
 	@$(BIN)/python main.py
 
 test: .venv/.dev node_modules/.done  ## all tests
-	$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 FUNCTIONS := findings_importer release_guard pipeline_starter
 

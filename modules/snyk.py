@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from modules.account import Account
 from modules.iam import Statement, allow, when
-from modules.source import Repository
 
 
 @dataclass(frozen=True)
@@ -19,14 +18,9 @@ class SnykParameters:
     organization: str
     kms_key_arn: str | None = None
 
-    def environment(self, repository: Repository) -> Mapping[str, str]:
-        """What the Snyk builds need to find the parameters and to name the project on Snyk's console."""
-        return {
-            "SNYK_TOKEN_PARAMETER": self.token,
-            "SNYK_ORG_PARAMETER": self.organization,
-            "REPOSITORY": repository.name,
-            "REPOSITORY_URL": repository.clone_url,
-        }
+    def environment(self) -> Mapping[str, str]:
+        """What the Snyk builds need to find the parameters."""
+        return {"SNYK_TOKEN_PARAMETER": self.token, "SNYK_ORG_PARAMETER": self.organization}
 
     def allow_read(self, account: Account) -> list[Statement]:
         """Read exactly these two.

@@ -281,7 +281,9 @@ def scan(
     if scanner.reads_image:
         variables |= _IMAGE | {"ARTIFACTS_BUCKET": context.artifacts.name}
     if scanner.uses_snyk and snyk is not None:
-        variables |= snyk.environment(context.repository)
+        variables |= snyk.environment()
+        if scanner.id == "snyk":  # names the project on Snyk's console
+            variables |= {"REPOSITORY": context.repository.name, "REPOSITORY_URL": context.repository.clone_url}
         statements = (*statements, *snyk.allow_read(context.account))
     return BuildAction(
         name=scanner.id,

@@ -66,11 +66,12 @@ def judge(scanner: str, scope: str, report: Path, exit_code: int) -> None:
 def _ask(request: dict[str, object], name: str) -> dict[str, object]:
     """The importer's answer, checked against the contract."""
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "answer.json")
+        file, payload = Path(folder, "answer.json"), Path(folder, "call.json")
+        payload.write_text(json.dumps(request), encoding="utf-8")
         call = aws(
             "lambda", "invoke", "--function-name", setting("FINDINGS_IMPORTER"),
-            "--cli-binary-format", "raw-in-base64-out", "--cli-read-timeout", "0",
-            "--payload", json.dumps(request), str(file),
+            # fileb: the bytes as they are, for version 2 of the CLI and for version 1, which ZAP's image carries.
+            "--cli-read-timeout", "0", "--payload", f"fileb://{payload}", str(file),
             timeout=ANSWER_SECONDS, attempts=1,  # a second attempt would import the report twice
         )  # fmt: skip
         status = _json(call, f"{name}: what `aws lambda invoke` printed")

@@ -20,14 +20,13 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "buildspecs" / "scripts"
 # A stand-in takes its expected calls in order, compares every argument, and records what it was called with.
 STAND_IN = """#!{python}
 import fnmatch, json, os, pathlib, shutil, sys, time
-tool, arguments = pathlib.Path(sys.argv[0]).name, sys.argv[1:]
+tool = pathlib.Path(sys.argv[0]).name
+# A payload file is gone when the test looks: its content stands in the record.
+arguments = [pathlib.Path(a[8:]).read_text() if a.startswith("fileb://") else a for a in sys.argv[1:]]
 folder = pathlib.Path({folder!r})
 passed_on = json.loads((folder / "passed_on.json").read_text()).get(tool)
 if passed_on and arguments[: len(passed_on["first"])] == passed_on["first"]:
     os.execv(passed_on["real"], [passed_on["real"], *arguments])
-if tool == "aws" and arguments == ["--version"]:
-    version = folder / "aws_version"
-    sys.exit(print(version.read_text() if version.exists() else "aws-cli/2.31.0 Python/3.13.7 Linux/6.1 exe/x86_64"))
 plan = folder / (tool + ".plan")
 calls = json.loads(plan.read_text()) if plan.exists() else []
 fits = bool(calls) and len(calls[0]["arguments"]) == len(arguments) and all(

@@ -86,7 +86,7 @@ def expect_invoke(stand_ins: Any, answer: object = None, stdout: str = OK, **mor
     """The call of the importer, and what it answers; an answer that is text is taken as it is."""
     text = answer if isinstance(answer, str) else json.dumps(ANSWER if answer is None else answer)
     arguments = [
-        "lambda", "invoke", "--function-name", "acme-findings-importer", "--cli-binary-format", "raw-in-base64-out",
+        "lambda", "invoke", "--function-name", "acme-findings-importer", 
         "--cli-read-timeout", "0", "--payload", "*", "*",
     ]  # fmt: skip
     stand_ins.expect("aws", *arguments, stdout=stdout, writes={10: text} if text != "-" else {}, **more)
@@ -99,7 +99,7 @@ def test_pass_uploads_asks_and_leaves_the_summary(gate: Run, stand_ins: Any, rep
     assert (done.returncode, done.stderr) == (0, "")
     upload, invoke = stand_ins.calls("aws")
     assert upload.files[str(report)] == '{"matches": []}'
-    assert json.loads(invoke.arguments[9]) == REQUEST
+    assert json.loads(invoke.arguments[7]) == REQUEST
     assert invoke.environment["AWS_MAX_ATTEMPTS"] == "1"  # a repeated call would import the report twice
     assert (tmp_path / "summary").read_text() == "grype image: 1 critical, 2 high, 1 waived\n"
 
@@ -130,14 +130,14 @@ def test_without_a_report_nothing_is_uploaded_and_the_importer_is_asked(
     done = gate("grype", "image", str(file), "2")
     assert done.returncode == 1
     assert "no report to upload" in done.stdout
-    assert json.loads(stand_ins.calls("aws")[0].arguments[9])["exit_code"] == 2
+    assert json.loads(stand_ins.calls("aws")[0].arguments[7])["exit_code"] == 2
 
 
 def test_git_secrets_has_a_text_report(gate: Run, stand_ins: Any, report: Path) -> None:
     expect_upload(stand_ins, report, "raw.txt", "git-secrets-source")
     expect_invoke(stand_ins)
     assert gate("git-secrets", "source", str(report), "0").returncode == 0
-    payload = json.loads(stand_ins.calls("aws")[1].arguments[9])
+    payload = json.loads(stand_ins.calls("aws")[1].arguments[7])
     assert payload["key"] == f"reports/payments/{EXECUTION}/git-secrets-source/raw.txt"
 
 

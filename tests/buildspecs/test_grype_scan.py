@@ -77,7 +77,7 @@ class Bench:
         counts = dict.fromkeys(("critical", "high", "medium", "low", "informational", "ungraded", "waived"), 0)
         answer = {"schema": 1, "verdict": verdict, "counts": counts, "blocking": 0, "summary": f"grype {scope}: none"}
         self.aws.expect(
-            "aws", "lambda", "invoke", "--function-name", "acme-importer", "--cli-binary-format", "raw-in-base64-out",
+            "aws", "lambda", "invoke", "--function-name", "acme-importer", 
             "--cli-read-timeout", "0", "--payload", f'*"scope": "{scope}"*"exit_code": {code}}}', "*",
             stdout='{"StatusCode": 200}', writes={10: json.dumps({**answer, "reason": "r", "page": "p"})},
         )  # fmt: skip

@@ -100,7 +100,7 @@ class Bench:
             "page": "p",
         }
         self.aws.expect(
-            "aws", "lambda", "invoke", "--function-name", "acme-importer", "--cli-binary-format", "raw-in-base64-out",
+            "aws", "lambda", "invoke", "--function-name", "acme-importer", 
             "--cli-read-timeout", "0", "--payload", f'*"exit_code": {exit_code}}}', "*",
             stdout='{"StatusCode": 200}', writes={10: json.dumps(answer)},
         )  # fmt: skip
