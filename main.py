@@ -11,15 +11,15 @@ from modules import bindings
 def main() -> int:
     """Exit code 0, or 2 with one line for each thing that is wrong on standard error and nothing written."""
     node = bindings.start(os.environ)
-    from stacks.settings import SettingsError, load  # while Node starts
+    from stacks.settings import MistakesError, load  # while Node starts
 
     try:
         settings = load(os.environ, Path(__file__).resolve().parent)
-        node.join()
+        node.result()
         from stacks import app, summary  # loads the bindings
 
         written = app.synthesize(settings)
-    except SettingsError as error:
+    except MistakesError as error:
         print(*error.messages, sep="\n", file=sys.stderr)
         return 2
     summary.show(settings, written)

@@ -20,9 +20,9 @@ import importlib
 import importlib.util
 import os
 import sys
-import threading
 import time
 from collections.abc import MutableMapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -32,8 +32,8 @@ _PRELOAD = Path(__file__).with_name("lazy_provider.cjs")
 _INDEX_WAIT_SECONDS = 120
 
 
-def start(environ: MutableMapping[str, str]) -> threading.Thread:
-    """Prepare the bindings and start Node in the background; join the thread before the first import of them.
+def start(environ: MutableMapping[str, str]) -> Future[ModuleType]:
+    """Prepare the bindings and start Node in the background; ask for the result before the first import of them.
 
     Node takes 0.3 s to be there, about as long as reading and checking the settings: the two go on side by side.
     ``SYNTH_PLAIN=1`` in ``environ`` leaves everything as the packages have it.
@@ -43,9 +43,10 @@ def start(environ: MutableMapping[str, str]) -> threading.Thread:
         install(environ)
     # No generation of the collector finds anything to free in a process that only builds up and ends.
     gc.disable()
-    thread = threading.Thread(target=importlib.import_module, args=(f"{PACKAGE}.provider",), name="start-node")
-    thread.start()
-    return thread
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="start-node")
+    future = executor.submit(importlib.import_module, f"{PACKAGE}.provider")
+    executor.shutdown(wait=False)
+    return future
 
 
 def install(environ: MutableMapping[str, str]) -> None:
@@ -85,7 +86,7 @@ def _index_exists() -> bool:
 
 def warm() -> bool:
     """Start jsii once and stay until its index of the provider is written; True if it is there (a later start then is fast)."""
-    start(os.environ).join()
+    start(os.environ).result()
     importlib.import_module(f"{PACKAGE}.provider")
     deadline = time.monotonic() + _INDEX_WAIT_SECONDS
     while not _index_exists() and time.monotonic() < deadline:

@@ -14,8 +14,9 @@ from typing import Any
 from cdktf import App
 
 from modules import guardrails
-from modules.build_project import read_buildspec
-from modules.packaging import function_package, scripts_package, sha256_hex
+from modules.build_project import BuildspecError, read_buildspec
+from modules.packaging import PackagingError, function_package, scripts_package, sha256_hex
+from modules.pipeline import PipelineError
 from stacks.base import BaseStack, Sources
 from stacks.delivery import DeliveryStack
 from stacks.findings import Findings
@@ -23,19 +24,15 @@ from stacks.foundation import Foundation
 from stacks.governance import Governance
 from stacks.policy import policy_json
 from stacks.scan import ScanStack, own_buildspec
-from stacks.settings import ScanPipeline, Settings
+from stacks.settings import MistakesError, ScanPipeline, Settings
 
 ROOT = Path(__file__).resolve().parent.parent
 # Readable addresses: a resource's address is its id, without a prefix of the stack's name and without a hash.
 _CONTEXT = {"excludeStackIdFromLogicalIds": "true", "allowSepCharsInLogicalIds": "true"}
 
 
-class SynthesisError(Exception):
+class SynthesisError(MistakesError):
     """The settings are right but what would be emitted is not; nothing was written."""
-
-    def __init__(self, messages: list[str]) -> None:
-        super().__init__("\n".join(messages))
-        self.messages = messages
 
 
 @dataclass(frozen=True)
@@ -72,7 +69,10 @@ def synthesize(settings: Settings) -> list[Written]:
     """
     with tempfile.TemporaryDirectory() as folder:
         fresh, scratch = Path(folder, "out"), Path(folder, "scratch")
-        build_app(settings, fresh, scratch).synth()
+        try:
+            build_app(settings, fresh, scratch).synth()
+        except (BuildspecError, PackagingError, PipelineError) as error:
+            raise SynthesisError([str(error)]) from None
         manifest = json.loads((fresh / "manifest.json").read_text(encoding="utf-8"))
         stacks = {name: json.loads((fresh / "stacks" / name / "cdk.tf.json").read_text(encoding="utf-8"))
                   for name in manifest["stacks"]}  # fmt: skip

@@ -342,6 +342,5 @@ class Settings(SettingsFile):
     source: Path  # the file that was read
     pipelines_variable: str | None  # PIPELINES as it was given, for printed commands
     outdir: Path
-    fast: bool
     buildspecs: dict[str, str]  # pipeline -> text of its own buildspec
     warnings: list[str]

@@ -45,7 +45,7 @@ from stacks.yaml_source import Document, NotYaml, Problem, decode, parse
 
 __all__ = [
     "Approval", "Build", "DeliveryPipeline", "Environment", "Gate", "GateRule", "HttpBackend", "LocalBackend",
-    "Repository", "S3Backend", "ScanPipeline", "Settings", "SettingsError", "Singletons", "Snyk", "Vpc", "Waiver",
+    "MistakesError", "Repository", "S3Backend", "ScanPipeline", "Settings", "SettingsError", "Singletons", "Snyk", "Vpc", "Waiver",
     "Zap", "load", "schema",
 ]  # fmt: skip
 
@@ -55,12 +55,16 @@ BUILDSPEC = 20_000
 SHOWN = 50  # messages; whoever has more mends the first ones first
 
 
-class SettingsError(Exception):
-    """The settings cannot be used; ``messages`` says why, one mistake each."""
+class MistakesError(Exception):
+    """What a person can put right; ``messages`` says what is wrong, one mistake each."""
 
     def __init__(self, messages: list[str]) -> None:
         super().__init__("\n".join(messages))
         self.messages = messages
+
+
+class SettingsError(MistakesError):
+    """The settings cannot be used."""
 
 
 def load(environ: Mapping[str, str], root: Path, *, today: date | None = None) -> Settings:
@@ -90,7 +94,6 @@ def load(environ: Mapping[str, str], root: Path, *, today: date | None = None) -
         source=source,
         pipelines_variable=variable,
         outdir=Path(environ.get("CDKTF_OUTDIR") or root / "cdktf.out"),
-        fast=plain != "1",
         buildspecs=buildspecs,
         warnings=_messages(warned, shown),
     )

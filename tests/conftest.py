@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from modules import bindings  # noqa: E402 - before anything imports the generated bindings
 
-bindings.start(os.environ).join()
+bindings.start(os.environ).result()
 
 SETTINGS = ROOT / "tests" / "settings"
 # The project's own settings files, and the user's: the contract tests hold for whatever stands in it.

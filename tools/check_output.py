@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 
 from modules import bindings  # noqa: E402 - the path above comes first
 
-bindings.start(os.environ).join()
+bindings.start(os.environ).result()
 
 from stacks.app import synthesized  # noqa: E402
 from stacks.settings import load  # noqa: E402

@@ -86,10 +86,10 @@ def expect_invoke(stand_ins: Any, answer: object = None, stdout: str = OK, **mor
     """The call of the importer, and what it answers; an answer that is text is taken as it is."""
     text = answer if isinstance(answer, str) else json.dumps(ANSWER if answer is None else answer)
     arguments = [
-        "lambda", "invoke", "--function-name", "acme-findings-importer", 
+        "lambda", "invoke", "--function-name", "acme-findings-importer",
         "--cli-read-timeout", "0", "--payload", "*", "*",
     ]  # fmt: skip
-    stand_ins.expect("aws", *arguments, stdout=stdout, writes={10: text} if text != "-" else {}, **more)
+    stand_ins.expect("aws", *arguments, stdout=stdout, writes={8: text} if text != "-" else {}, **more)
 
 
 def test_pass_uploads_asks_and_leaves_the_summary(gate: Run, stand_ins: Any, report: Path, tmp_path: Path) -> None:

@@ -100,9 +100,9 @@ class Bench:
             "page": "p",
         }
         self.aws.expect(
-            "aws", "lambda", "invoke", "--function-name", "acme-importer", 
+            "aws", "lambda", "invoke", "--function-name", "acme-importer",
             "--cli-read-timeout", "0", "--payload", f'*"exit_code": {exit_code}}}', "*",
-            stdout='{"StatusCode": 200}', writes={10: json.dumps(answer)},
+            stdout='{"StatusCode": 200}', writes={8: json.dumps(answer)},
         )  # fmt: skip
 
     def run(self, scanner: str = "snyk", **variables: str) -> subprocess.CompletedProcess[str]:

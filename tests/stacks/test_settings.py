@@ -205,10 +205,9 @@ def test_environment_variables(tmp_path: Path) -> None:
         {"PIPELINES": str(tmp_path / "mine.yaml"), "CDKTF_OUTDIR": "/elsewhere/out", "SYNTH_PLAIN": "1"}, ROOT
     )
     assert settings.outdir == Path("/elsewhere/out")
-    assert settings.fast is False
     assert settings.pipelines_variable == str(tmp_path / "mine.yaml")
     plain = load({"PIPELINES": "", "SYNTH_PLAIN": "0"}, ROOT)
-    assert (plain.outdir, plain.fast, plain.source) == (ROOT / "cdktf.out", True, ROOT / "pipelines.yaml")
+    assert (plain.outdir, plain.source) == (ROOT / "cdktf.out", ROOT / "pipelines.yaml")
     with pytest.raises(SettingsError, match=r"^SYNTH_PLAIN: 'yes' is neither 1"):
         load({"SYNTH_PLAIN": "yes"}, ROOT)
 

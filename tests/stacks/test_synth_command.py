@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,17 +17,16 @@ MINIMAL = ROOT / "tests" / "settings" / "minimal.yaml"
 
 
 def synth(
-    arguments: Mapping[str, str], *, root: Path = ROOT, cwd: Path | None = None, user: int | None = None
+    arguments: Mapping[str, str], *, root: Path = ROOT, cwd: Path | None = None, prefix: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:
     environment = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), **arguments}
     for name in ("NODE_EXTRA_CA_CERTS", "LANG"):
         if name in os.environ:
             environment.setdefault(name, os.environ[name])
     return subprocess.run(
-        [sys.executable, str(root / "main.py")],
+        [*prefix, sys.executable, str(root / "main.py")],
         env=environment,
         cwd=cwd or root,
-        user=user,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -82,25 +82,30 @@ def test_another_folder_home_umask_language_and_time_zone_give_the_same_bytes(
     assert files(copy / "out") == reference
 
 
-def test_another_user_gives_the_same_bytes(tmp_path: Path, reference: dict[str, bytes]) -> None:
+@pytest.fixture
+def home_of_nobody() -> Iterator[Path]:
+    """A folder of another user, below folders that this user may enter (pytest's own may not be)."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        home = Path(folder, "home")
+        home.mkdir()
+        if os.getuid() == 0:
+            os.chown(home, 65534, 65534)
+        yield home
+
+
+def test_another_user_gives_the_same_bytes(home_of_nobody: Path, reference: dict[str, bytes]) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can become another user")
-    nobody = 65534
-    home = tmp_path / "home"
-    home.mkdir(mode=0o700)
-    os.chown(home, nobody, nobody)
-    for folder in [tmp_path, *tmp_path.parents]:
-        if folder == Path("/tmp") or folder == folder.parent:
-            break
-        folder.chmod(folder.stat().st_mode | 0o011)
-    probe = subprocess.run([sys.executable, "-c", "import cdktf"], user=nobody, capture_output=True, check=False,
-                           env={"PATH": os.environ["PATH"], "HOME": str(home)})  # fmt: skip
-    if probe.returncode:
-        pytest.skip(f"another user cannot run this Python: {probe.stderr.decode()[-200:]}")
+    nobody, home = 65534, home_of_nobody
+    # The interpreter may stand in a folder that only root can enter: the other user may read everything, write only home.
+    become = ["setpriv", f"--reuid={nobody}", f"--regid={nobody}", "--clear-groups"]
+    become += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     done = synth(
-        {"PIPELINES": str(MINIMAL), "CDKTF_OUTDIR": str(home / "out"), "HOME": str(home)}, user=nobody, cwd=home
+        {"PIPELINES": str(MINIMAL), "CDKTF_OUTDIR": str(home / "out"), "HOME": str(home)}, prefix=become, cwd=home
     )
     assert done.returncode == 0, done.stderr
+    assert (home / "out" / "manifest.json").stat().st_uid == nobody
     assert files(home / "out") == reference
 
 
@@ -149,3 +154,18 @@ def test_a_stack_that_the_settings_no_longer_name_is_told(tmp_path: Path) -> Non
     assert "old-pipeline is left from an earlier synthesis" in done.stderr
     assert old.is_dir()
     assert state.is_dir(), "what Terraform keeps beside the files stays"
+
+
+def test_what_cannot_be_emitted_is_a_sentence_not_a_traceback(tmp_path: Path) -> None:
+    copy = tmp_path / "project"
+    for name in ("stacks", "modules", "lambdas", "buildspecs"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "main.py", copy / "main.py")
+    with (copy / "buildspecs" / "resolve.yml").open("a", encoding="utf-8") as file:
+        file.write("# x" * 7000)
+    done = synth({"PIPELINES": str(MINIMAL), "CDKTF_OUTDIR": str(tmp_path / "out")}, root=copy)
+    assert done.returncode == 2
+    assert done.stderr.startswith("resolve.yml: ")
+    assert "at most 20000 are allowed" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
