@@ -219,4 +219,4 @@ def test_the_packaged_starter_starts(run: Any, aws: Aws, recorded: Recorded) -> 
 
 def test_this_module_runs_every_function() -> None:
     """A function that is added gets a run of its package here."""
-    assert FUNCTIONS == ["findings_importer", "pipeline_starter", "release_guard"]
+    assert FUNCTIONS == ["findings_importer", "image_sealer", "pipeline_starter", "release_guard"]

@@ -1,0 +1,1 @@
+"""The image sealer's one decision."""
