@@ -19,6 +19,8 @@ SOURCE = "Source"
 RESOLVED = "Resolved"
 
 COMMIT = "#{Source.CommitId}"
+IMAGE_SHA256 = "#{Image.SHA256}"
+IMAGE_DIGEST = "#{Image.DIGEST}"
 EXECUTION = "#{codepipeline.PipelineExecutionId}"
 
 
@@ -38,6 +40,7 @@ class Context:
     reports: Bucket
     importer: FunctionReference
     guard: FunctionReference
+    sealer: FunctionReference
     repository: Repository
     branch: str
     commit: str
@@ -102,6 +105,18 @@ class BuildAction:
 
 
 @dataclass(frozen=True)
+class SealAction:
+    """CodePipeline hands what Build exported to the image sealer, which lets two plain hex values through as ``Image``.
+
+    Nothing else may use ``#{Build...}``: that text comes from a build that runs the repository's code, and CodePipeline
+    puts it into a JSON value without escaping it.
+    """
+
+    name: str
+    run_order: int = 2
+
+
+@dataclass(frozen=True)
 class GuardAction:
     """CodePipeline itself asks the release guard: no build can answer in its place."""
 
@@ -121,7 +136,7 @@ class ApprovalAction:
     run_order: int = 1
 
 
-Action = SourceAction | BuildAction | GuardAction | ApprovalAction
+Action = SourceAction | BuildAction | SealAction | GuardAction | ApprovalAction
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from modules.account import Account
-from modules.actions import COMMIT, EXECUTION, ApprovalAction
+from modules.actions import COMMIT, EXECUTION, IMAGE_DIGEST, ApprovalAction
 from modules.notifications import Topic
-
-# Longest values that the variables can take once CodePipeline has put them in: the text must fit with them, too.
-RESOLVED_LENGTHS = {"CommitId": 40, "IMAGE_DIGEST": 71, "SUMMARY": 80, "PipelineExecutionId": 36}
 
 
 def console_host(region: str) -> str:
@@ -40,7 +37,7 @@ def approval(
     return ApprovalAction(
         name=name,
         topic=topic,
-        text=f"{pipeline}: release commit {COMMIT} as {'#{Build.IMAGE_DIGEST}'} to production? Scans: {summaries}",
+        text=f"{pipeline}: release commit {COMMIT} as {IMAGE_DIGEST} to production? Scans: {summaries}",
         link=execution_link(account, account.names.pipeline(pipeline)),
         run_order=run_order,
     )

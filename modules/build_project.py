@@ -108,6 +108,7 @@ class BuildProject:
             account=account,
             name=name,
             service="codebuild",
+            source_arn=account.arn("codebuild", f"project/{name}"),
             description=description,
             statements=[
                 allow(

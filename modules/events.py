@@ -65,7 +65,7 @@ class DeadLetters:
                     when("ArnEquals", "aws:SourceArn", *(account.arn("events", f"rule/{rule}") for rule in rules)),
                 )
             )
-        SqsQueuePolicy(
+        self.policy = SqsQueuePolicy(
             scope,
             f"{id_}_policy",
             queue_url=f"${{aws_sqs_queue.{id_}.url}}",
@@ -127,6 +127,8 @@ class Rule:
             role_arn=role_arn,
             input_transformer=input_transformer,
             dead_letter_config=CloudwatchEventTargetDeadLetterConfig(arn=dead_letters.arn) if dead_letters else None,
+            # Its ARN is composed: without this the first events could be lost while the queue is still being made.
+            depends_on=[dead_letters.policy] if dead_letters else None,
             # A day of retries is the service's default; said here because a reviewer wants to know.
             retry_policy=CloudwatchEventTargetRetryPolicy(
                 maximum_event_age_in_seconds=86_400, maximum_retry_attempts=185

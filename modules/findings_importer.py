@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from cdktf import TerraformStack
@@ -17,12 +17,20 @@ from modules.storage import Bucket, allow_objects
 
 IMPORTER = "findings-importer"
 GUARD = "release-guard"
+SEALER = "image-sealer"
+
+
+def gate_alias(pipeline: str, scanner: str) -> str:
+    """Alias of the importer by which one scanner of one pipeline calls it, and no other build may (lambdas/
+    findings_importer compares). Neither name holds an underscore."""
+    return f"{pipeline}_{scanner}"
 
 
 class FindingsImporter:
     """Takes a build's call or an image scan's event, judges the report, and is the only writer of verdicts.
 
     Its policy (thresholds, waivers) is in ``package``: a change of policy is a change of code, seen in a plan.
+    ``scanners``: by pipeline, the ids of those that call it.
     """
 
     def __init__(
@@ -33,7 +41,7 @@ class FindingsImporter:
         key: Key,
         reports: Bucket,
         alarms: Topic,
-        pipelines: Sequence[str],
+        scanners: Mapping[str, Sequence[str]],
         registries: Sequence[str],
         package: bytes,
         scratch: Path,
@@ -68,7 +76,7 @@ class FindingsImporter:
                 allow(
                     "Executions",
                     ["codepipeline:GetPipelineExecution"],
-                    [account.arn("codepipeline", account.names.pipeline(name)) for name in pipelines],
+                    [account.arn("codepipeline", account.names.pipeline(name)) for name in scanners],
                 ),
             ],
             # The caller waits: CodeBuild's gate call has no shorter limit of its own.
@@ -76,9 +84,12 @@ class FindingsImporter:
             memory_mb=1024,
             dead_letters=dead_letters,
         )
+        for pipeline, ids in scanners.items():
+            for scanner in ids:
+                function.add_alias(gate_alias(pipeline, scanner))
         if not registries:
             return
-        repositories = [f"{name}" for name in registries]
+        repositories = list(registries)
         self._rule(
             scope,
             "ecr_scan_event",
@@ -162,4 +173,25 @@ class ReleaseGuard:
                 allow("RefuseJob", ["codepipeline:PutJobFailureResult"], ["*"]),
             ],
             timeout_seconds=120,
+        )
+
+
+class ImageSealer:
+    """CodePipeline calls it after Build; it lets two plain hex values through and nothing else."""
+
+    def __init__(self, scope: TerraformStack, *, account: Account, key: Key, package: bytes, scratch: Path) -> None:
+        Function(
+            scope,
+            "sealer",
+            account=account,
+            key=key,
+            scratch=scratch,
+            purpose=SEALER,
+            description="Checks what a build says of its image before the rest of the pipeline uses it",
+            package=package,
+            environment={},
+            statements=[
+                allow("AnswerJob", ["codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"], ["*"]),
+            ],
+            timeout_seconds=60,
         )

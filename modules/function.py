@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cdktf import AssetType, TerraformAsset, TerraformStack
 from cdktf_cdktf_provider_aws.cloudwatch_log_group import CloudwatchLogGroup
+from cdktf_cdktf_provider_aws.lambda_alias import LambdaAlias
 from cdktf_cdktf_provider_aws.lambda_function import (
     LambdaFunction,
     LambdaFunctionEnvironment,
@@ -43,6 +44,10 @@ class FunctionReference:
         """The project's function for ``purpose``."""
         name = account.names.function(purpose)
         return cls(name, account.arn("lambda", f"function:{name}"))
+
+    def alias(self, name: str) -> FunctionReference:
+        """The function under one of its aliases; a caller that may call only that is known by it."""
+        return FunctionReference(f"{self.name}:{name}", f"{self.arn}:{name}")
 
     def allow_invoke(self, sid: str = "Invoke") -> Statement:
         """Call it."""
@@ -117,7 +122,7 @@ class Function:
             source_code_hash=sha256_base64(package),
             timeout=timeout_seconds,
             memory_size=memory_mb,
-            environment=LambdaFunctionEnvironment(variables=dict(environment)),
+            environment=LambdaFunctionEnvironment(variables=dict(environment)) if environment else None,
             logging_config=LambdaFunctionLoggingConfig(log_format="JSON", log_group=log_group),
             tracing_config=LambdaFunctionTracingConfig(mode="PassThrough"),
             depends_on=[role.policy, logs],
@@ -132,8 +137,19 @@ class Function:
                 destination_config=LambdaFunctionEventInvokeConfigDestinationConfig(
                     on_failure=LambdaFunctionEventInvokeConfigDestinationConfigOnFailure(destination=dead_letters.arn)
                 ),
+                depends_on=[dead_letters.policy],
             )
         self._scope, self._id, self._account = scope, id_, account
+
+    def add_alias(self, name: str) -> None:
+        """An alias of the code as it is (no versions): not for releases, but to tell callers apart."""
+        LambdaAlias(
+            self._scope,
+            f"{self._id}_{name}",
+            name=name,
+            function_name=f"${{aws_lambda_function.{self._id}.function_name}}",
+            function_version="$LATEST",
+        )
 
     def allow_rule(self, rule_id: str, rule_arn: str) -> None:
         """Let one event rule of this account call the function."""

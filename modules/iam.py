@@ -62,18 +62,26 @@ def document(scope: TerraformStack, id_: str, statements: Iterable[Statement]) -
     return f"${{data.aws_iam_policy_document.{id_}.json}}"
 
 
-# One trust document for each service in a stack, shared by its roles: they differ in what they may do, not in who they are.
+# The trust documents of a stack: roles that trust the same share one.
 _TRUSTS: WeakKeyDictionary[TerraformStack, dict[str, str]] = WeakKeyDictionary()
 
 
-def _trust(scope: TerraformStack, account: Account, service: str) -> str:
-    """Who may assume the role: the service, acting for this account.
+def _trust(scope: TerraformStack, account: Account, service: str, id_: str, source_arn: str | None) -> str:
+    """Who may assume the role: the service, acting for this account and, where AWS documents that it says so, for one
+    resource of it.
 
-    No ``aws:SourceArn``: no page was found that says CodePipeline, CodeBuild, Lambda or EventBridge send it when they
-    assume a role; a trust on a key that is not sent would refuse everything.
-    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html (the project)
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/cross-service-confused-deputy-prevention.html (the rule)
+    No such page was found for CodePipeline and Lambda: a condition on a key that is not sent would refuse everything.
     """
     documents = _TRUSTS.setdefault(scope, {})
+    if source_arn is not None:
+        trust = grant(
+            "AssumedByService", "Service", [f"{service}.amazonaws.com"], ["sts:AssumeRole"], [],
+            when("StringEquals", "aws:SourceAccount", account.id),
+            when("ArnEquals", "aws:SourceArn", source_arn),
+        )  # fmt: skip
+        return document(scope, f"{id_}_trust", [trust])
     if service not in documents:
         trust = grant(
             "AssumedByService", "Service", [f"{service}.amazonaws.com"], ["sts:AssumeRole"], [],
@@ -86,7 +94,8 @@ def _trust(scope: TerraformStack, account: Account, service: str) -> str:
 class Role:
     """A role that one AWS service assumes for this account, with one inline policy.
 
-    Whoever uses the role depends on ``policy``: a service may assume the role as soon as it knows it.
+    ``source_arn``: the one resource that the service acts for, where AWS documents that it is sent; composed from names,
+    since the resource names the role. Whoever uses the role depends on ``policy``: a service may assume the role as soon as it knows it.
     """
 
     def __init__(
@@ -99,13 +108,14 @@ class Role:
         service: str,
         statements: Sequence[Statement],
         description: str,
+        source_arn: str | None = None,
     ) -> None:
         IamRole(
             scope,
             f"{id_}_role",
             name=name,
             description=description,
-            assume_role_policy=_trust(scope, account, service),
+            assume_role_policy=_trust(scope, account, service, id_, source_arn),
         )
         self.policy = IamRolePolicy(
             scope,

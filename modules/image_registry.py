@@ -17,7 +17,8 @@ from modules.account import Account
 from modules.encryption import Key
 from modules.iam import Statement, allow
 
-_KEPT_IMAGES = 200
+# Tagged images stay: a count or an age cannot tell which of them production runs.
+_UNTAGGED_DAYS = 7
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,15 @@ class ImageRegistry:
             ),
         ]
 
-    def allow_read_scan(self) -> Statement:
-        """Read the findings of ECR's own scan, basic or enhanced."""
-        return allow("ImageScan", ["ecr:DescribeImageScanFindings"], [self.arn])
+    def allow_read_scan(self) -> list[Statement]:
+        """Read the findings of ECR's own scan, basic or enhanced; ECR asks Inspector for the latter with our role.
+
+        https://docs.aws.amazon.com/AmazonECR/latest/userguide/image-scanning-enhanced-iam.html
+        """
+        return [
+            allow("ImageScan", ["ecr:DescribeImageScanFindings"], [self.arn]),
+            allow("EnhancedScan", ["inspector2:ListFindings"], ["*"]),
+        ]
 
 
 def make_image_registry(scope: TerraformStack, id_: str, registry: ImageRegistry, key: Key) -> None:
@@ -86,11 +93,12 @@ def make_image_registry(scope: TerraformStack, id_: str, registry: ImageRegistry
                 "rules": [
                     {
                         "rulePriority": 1,
-                        "description": f"keep the last {_KEPT_IMAGES} images",
+                        "description": "leftovers of interrupted pushes",
                         "selection": {
-                            "tagStatus": "any",
-                            "countType": "imageCountMoreThan",
-                            "countNumber": _KEPT_IMAGES,
+                            "tagStatus": "untagged",
+                            "countType": "sinceImagePushed",
+                            "countUnit": "days",
+                            "countNumber": _UNTAGGED_DAYS,
                         },
                         "action": {"type": "expire"},
                     }

@@ -35,6 +35,12 @@ def fit(name: str, limit: int) -> str:
     return f"{name[: limit - _HASH - 1].rstrip('-')}-{digest}"
 
 
+def identifier(text: str) -> str:
+    """``text`` as part of a Terraform address, with a hash wherever that had to change it: two texts stay two."""
+    plain = "".join(character if character.isascii() and character.isalnum() else "_" for character in text.lower())
+    return plain if plain == text else f"{plain}_{hashlib.sha256(text.encode()).hexdigest()[:_HASH]}"
+
+
 @dataclass(frozen=True)
 class Names:
     """Names of everything that belongs to one project."""
@@ -90,6 +96,7 @@ class Names:
         """ECR repository of one pipeline's image."""
         return f"{self.project}/{pipeline}"
 
-    def deployers(self, pipeline: str) -> str:
-        """Kubernetes group that a deploying role belongs to."""
-        return f"{self.project}-{pipeline}-deployers"
+    def deployers(self, pipeline: str, environment: str) -> str:
+        """Kubernetes group of the role that deploys to one environment: on a shared cluster staging's must not be bound
+        in production's namespace."""
+        return f"{self.project}-{pipeline}-{environment}-deployers"

@@ -13,6 +13,7 @@ from cdktf_cdktf_provider_aws.sns_topic_subscription import SnsTopicSubscription
 from modules.account import Account
 from modules.encryption import Key
 from modules.iam import Statement, allow, document, grant, when
+from modules.names import identifier
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,10 @@ def make_topic(
         policy=document(scope, f"{id_}_policy_document", statements),
     )
     for email in emails:
-        # The address is part of the address: reordering the list changes nothing, removing one removes one.
-        suffix = "".join(character if character.isalnum() else "_" for character in email.lower())
+        # The e-mail is part of the address: reordering the list changes nothing, removing one removes one.
         SnsTopicSubscription(
             scope,
-            f"{id_}_{suffix}",
+            f"{id_}_{identifier(email)}",
             topic_arn=f"${{aws_sns_topic.{id_}.arn}}",
             protocol="email",
             endpoint=email,

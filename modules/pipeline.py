@@ -20,16 +20,19 @@ from cdktf_cdktf_provider_aws.codepipeline import (
 
 from modules.actions import (
     EXECUTION,
+    IMAGE_DIGEST,
     SOURCE,
     Action,
     ApprovalAction,
     BuildAction,
     Context,
     GuardAction,
+    SealAction,
     SourceAction,
     Stage,
 )
 from modules.build_project import BuildProject, literal
+from modules.findings_importer import gate_alias
 from modules.iam import Role, Statement, allow
 from modules.storage import allow_objects
 
@@ -122,6 +125,21 @@ class Pipeline:
                 )
             case BuildAction():
                 return self._build(stage, action)
+            case SealAction():
+                return CodepipelineStageAction(
+                    name=action.name,
+                    category="Invoke",
+                    owner="AWS",
+                    provider="Lambda",
+                    version="1",
+                    run_order=action.run_order,
+                    namespace="Image",
+                    configuration={
+                        "FunctionName": self._context.sealer.name,
+                        # Bare text, no JSON: whatever Build exported, it is one string here.
+                        "UserParameters": "#{Build.IMAGE_SHA256} #{Build.IMAGE_DIGEST}",
+                    },
+                )
             case GuardAction():
                 parameters = {
                     "schema": 1,
@@ -129,7 +147,7 @@ class Pipeline:
                     "gate": action.gate,
                     "execution": EXECUTION,
                     "commit": self._context.commit,
-                    "digest": "#{Build.IMAGE_DIGEST}",
+                    "digest": IMAGE_DIGEST,
                 }
                 return CodepipelineStageAction(
                     name=action.name,
@@ -176,8 +194,9 @@ class Pipeline:
             "BRANCH": context.branch,
             **action.environment,
         }
+        gate = context.importer.alias(gate_alias(context.pipeline, action.name))
         if action.calls_gate:
-            environment |= {"REPORTS_BUCKET": context.reports.name, "FINDINGS_IMPORTER": context.importer.name}
+            environment |= {"REPORTS_BUCKET": context.reports.name, "FINDINGS_IMPORTER": gate.name}
         dynamic = {name: value for name, value in environment.items() if "#{" in value}
         static = {name: value for name, value in environment.items() if "#{" not in value}
         artifact = context.artifacts.objects
@@ -194,7 +213,7 @@ class Pipeline:
                     *context.reports.objects(*action.reports),
                 ],
             ),
-            *((context.importer.allow_invoke("Gate"),) if action.calls_gate else ()),
+            *((gate.allow_invoke("Gate"),) if action.calls_gate else ()),
             *action.statements,
         ]
         project = BuildProject(
@@ -255,6 +274,8 @@ class Pipeline:
         ]
         if any(isinstance(action, GuardAction) for action in actions):
             statements.append(context.guard.allow_invoke("Guard"))
+        if any(isinstance(action, SealAction) for action in actions):
+            statements.append(context.sealer.allow_invoke("Seal"))
         for action in actions:
             if isinstance(action, ApprovalAction):
                 statements += action.topic.allow_publish()

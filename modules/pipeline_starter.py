@@ -98,6 +98,7 @@ def start_by_event(
         account=account,
         name=account.names.role(purpose),
         service="events",
+        source_arn=account.arn("events", f"rule/{account.names.rule(purpose)}"),
         description=f"Lets the commit event start {account.names.pipeline(pipeline)}, nothing else",
         statements=[allow("Start", ["codepipeline:StartPipelineExecution"], [pipeline_arn])],
     )

@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
-from modules.actions import RESOLVED, SOURCE, BuildAction, Context, GuardAction, SourceAction, Stage
+from modules.actions import (
+    IMAGE_DIGEST,
+    IMAGE_SHA256,
+    RESOLVED,
+    SOURCE,
+    BuildAction,
+    Context,
+    GuardAction,
+    SealAction,
+    SourceAction,
+    Stage,
+)
 from modules.approval import approval
 from modules.build_project import Vpc
 from modules.cluster_access import ClusterNamespace
@@ -14,8 +26,8 @@ from modules.notifications import Topic
 from modules.scanners import SCANNERS, Scanner
 from modules.snyk import SnykParameters
 
-# What the build that runs the repository's own code says about the image. Whoever uses the image checks both again.
-_IMAGE = {"IMAGE_SHA256": "#{Build.IMAGE_SHA256}", "IMAGE_DIGEST": "#{Build.IMAGE_DIGEST}"}
+# Sealed, that is, plain hex; whether they are true of the archive is checked by every build that reads it.
+_IMAGE = {"IMAGE_SHA256": IMAGE_SHA256, "IMAGE_DIGEST": IMAGE_DIGEST}
 
 
 @dataclass(frozen=True)
@@ -61,7 +73,7 @@ class Build:
     secrets_in_history: bool
 
     def render(self, context: Context) -> Stage:
-        """Namespace ``Build`` carries IMAGE_KEY, IMAGE_SHA256 and IMAGE_DIGEST to the later stages."""
+        """Namespace ``Build`` goes to the sealer only; ``Image`` carries SHA256 and DIGEST to the later stages."""
         history = {"SCAN_HISTORY": "true" if self.secrets_in_history else "false"}
         return Stage(
             "Build",
@@ -93,6 +105,7 @@ class Build:
                     scopes=("source", "history") if self.secrets_in_history else ("source",),
                 ),
                 resolve("resolve.yml"),
+                SealAction("seal", run_order=2),
             ),
         )
 
@@ -153,9 +166,9 @@ class Publish:
                     environment={
                         "REGISTRY_NAME": self.registry.name,
                         "ECR_SCAN_TIMEOUT": str(self.ecr_scan_minutes * 60),
-                        "IMAGE_DIGEST": _IMAGE["IMAGE_DIGEST"],
+                        "IMAGE_DIGEST": IMAGE_DIGEST,
                     },
-                    statements=(self.registry.allow_read_scan(),),
+                    statements=tuple(self.registry.allow_read_scan()),
                     timeout_minutes=self.ecr_scan_minutes + 20,
                     run_order=3,
                 ),
@@ -171,6 +184,7 @@ class Target:
     manifests: str
     image_name: str
     registry: ImageRegistry
+    other_images: tuple[str, ...]
     rollout_minutes: int
     vpc: Vpc | None
 
@@ -267,7 +281,7 @@ def scan(
     scopes: tuple[str, ...] | None = None,
     image: str = "standard",
     compute_type: str = "BUILD_GENERAL1_SMALL",
-    timeout_minutes: int = 30,
+    timeout_minutes: int = 120,
     vpc: Vpc | None = None,
     run_order: int = 1,
 ) -> BuildAction:
@@ -320,13 +334,14 @@ def deploy(context: Context, target: Target, environment: str, *, run_order: int
             "REGISTRY": target.registry.url,
             "ENVIRONMENT": environment,
             "ROLLOUT_TIMEOUT": str(target.rollout_minutes * 60),
-            "IMAGE_DIGEST": _IMAGE["IMAGE_DIGEST"],
+            "OTHER_IMAGES": json.dumps(target.other_images),
+            "IMAGE_DIGEST": IMAGE_DIGEST,
         },
         reads=(released,),
         writes=(released,),
         statements=(
             target.cluster.allow_connect(),
-            context.artifacts.allow_find(),
+            context.artifacts.allow_list(f"releases/{context.pipeline}/{environment}/"),
         ),
         # A failed rollout is waited for once more while the last release is put back.
         timeout_minutes=2 * target.rollout_minutes + 20,

@@ -55,6 +55,10 @@ class Bucket:
         """ARNs of the objects whose key matches one of ``patterns``."""
         return [f"{self.arn}/{pattern}" for pattern in patterns]
 
+    def allow_list(self, prefix: str) -> Statement:
+        """List keys that begin with ``prefix`` (ListObjectsV2, which names the prefix)."""
+        return allow("List", ["s3:ListBucket"], [self.arn], when("StringLike", "s3:prefix", f"{prefix}*"))
+
     def allow_find(self) -> Statement:
         """Tell "not there" from "not allowed": without s3:ListBucket S3 answers 403 for an object that does not exist.
 

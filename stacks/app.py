@@ -113,6 +113,7 @@ def _sources(settings: Settings, scratch: Path) -> Sources:
         packages={
             "findings_importer": function_package(lambdas, "findings_importer", policy),
             "release_guard": function_package(lambdas, "release_guard", policy),
+            "image_sealer": function_package(lambdas, "image_sealer", {}),
             "pipeline_starter": function_package(lambdas, "pipeline_starter", {}),
         },
         scripts=scripts,

@@ -79,7 +79,8 @@ class BaseStack(TerraformStack):
                     # cdktf 0.21 does not know the option, Terraform does since 1.10.
                     self.add_override("terraform.backend.s3.use_lockfile", True)
             case declared.HttpBackend():
-                address = f"{backend.address.rstrip('/')}/{settings.project}/{name}"
+                # GitLab takes no slash in a state's name. https://docs.gitlab.com/user/infrastructure/iac/terraform_state/
+                address = f"{backend.address.rstrip('/')}/{settings.project}-{name}"
                 HttpBackend(
                     self,
                     address=address,

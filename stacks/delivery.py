@@ -8,7 +8,7 @@ from modules.actions import COMMIT, Context
 from modules.build_project import Vpc
 from modules.cluster_access import ClusterNamespace, grant_cluster_access
 from modules.encryption import Key
-from modules.findings_importer import GUARD, IMPORTER
+from modules.findings_importer import GUARD, IMPORTER, SEALER
 from modules.function import FunctionReference
 from modules.image_registry import ImageRegistry, make_image_registry
 from modules.notifications import Topic
@@ -41,6 +41,7 @@ class DeliveryStack(BaseStack):
             reports=Bucket.named(account, "reports", key),
             importer=FunctionReference.named(account, IMPORTER),
             guard=FunctionReference.named(account, GUARD),
+            sealer=FunctionReference.named(account, SEALER),
             repository=Repository(pipeline.repository.name, account),
             branch=pipeline.branch,
             commit=COMMIT,
@@ -87,7 +88,7 @@ class DeliveryStack(BaseStack):
                 f"{environment}_access",
                 target.cluster,
                 rendered.projects[f"{environment}/deploy"].role_arn,
-                self.names.deployers(name),
+                self.names.deployers(name, environment.lower()),
             )
         start_by_event(
             self,
@@ -109,6 +110,7 @@ class DeliveryStack(BaseStack):
             manifests=environment.manifests,
             image_name=pipeline.image,
             registry=registry,
+            other_images=tuple(getattr(pipeline, "other_images", ())),
             rollout_minutes=environment.rollout_timeout,
             vpc=Vpc(vpc.id, tuple(vpc.subnets), tuple(vpc.security_groups)) if vpc else None,
         )

@@ -5,10 +5,11 @@ from __future__ import annotations
 from constructs import Construct
 
 from modules.encryption import Key
-from modules.findings_importer import FindingsImporter, ReleaseGuard
+from modules.findings_importer import FindingsImporter, ImageSealer, ReleaseGuard
 from modules.notifications import Topic
 from modules.storage import Bucket
 from stacks.base import BaseStack, Sources
+from stacks.policy import scanners_of
 from stacks.settings import DeliveryPipeline, Settings
 
 
@@ -26,12 +27,19 @@ class Findings(BaseStack):
             key=key,
             reports=reports,
             alarms=Topic.named(self.account, "notifications", key),
-            pipelines=list(settings.pipelines),
+            scanners={name: scanners_of(pipeline) for name, pipeline in settings.pipelines.items()},
             registries=[p.registry for p in delivery.values()],
             package=sources.packages["findings_importer"],
             scratch=sources.scratch,
         )
         if delivery:
+            ImageSealer(
+                self,
+                account=self.account,
+                key=key,
+                package=sources.packages["image_sealer"],
+                scratch=sources.scratch,
+            )
             ReleaseGuard(
                 self,
                 account=self.account,

@@ -8,6 +8,7 @@ from constructs import Construct
 from modules.encryption import Key
 from modules.function import asset
 from modules.iam import grant, when
+from modules.names import identifier
 from modules.notifications import Topic, make_topic
 from modules.source import make_repository
 from modules.storage import Bucket, Expiry, make_access_log_bucket, make_bucket
@@ -95,4 +96,4 @@ class Foundation(BaseStack):
                 )
         created = {p.repository.name for p in settings.pipelines.values() if p.repository.create}
         for repository in sorted(created):
-            make_repository(self, f"repository_{repository.replace('.', '_')}", repository)
+            make_repository(self, f"repository_{identifier(repository)}", repository)

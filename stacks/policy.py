@@ -11,9 +11,16 @@ from typing import Any
 
 from modules.names import Names
 from modules.scanners import SCANNERS
-from stacks.settings import DeliveryPipeline, Settings
+from stacks.settings import DeliveryPipeline, ScanPipeline, Settings
 
 SCHEMA = 1
+
+
+def scanners_of(pipeline: DeliveryPipeline | ScanPipeline) -> list[str]:
+    """Ids of the scanners that a pipeline runs."""
+    if isinstance(pipeline, DeliveryPipeline):
+        return ["git-secrets", *pipeline.scanners, "ecr", "zap"]
+    return ["snyk"]
 
 
 def required_scans(pipeline: DeliveryPipeline) -> dict[str, list[dict[str, str]]]:
@@ -39,13 +46,11 @@ def policy_json(settings: Settings) -> bytes:
     names = Names(settings.project)
     pipelines: dict[str, Any] = {}
     for name, pipeline in settings.pipelines.items():
-        scanners: list[str] = ["snyk"]
         branch: str | None = None
         required: dict[str, Any] = {}
         if isinstance(pipeline, DeliveryPipeline):
-            scanners = ["git-secrets", *pipeline.scanners, "ecr", "zap"]
             branch, required = pipeline.branch, required_scans(pipeline)
-        rules = {scanner: pipeline.gate.for_scanner(scanner) for scanner in scanners}
+        rules = {scanner: pipeline.gate.for_scanner(scanner) for scanner in scanners_of(pipeline)}
         pipelines[name] = {
             "name": names.pipeline(name),
             "kind": pipeline.kind,

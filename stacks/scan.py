@@ -6,7 +6,7 @@ from constructs import Construct
 
 from modules.actions import Context
 from modules.encryption import Key
-from modules.findings_importer import GUARD, IMPORTER
+from modules.findings_importer import GUARD, IMPORTER, SEALER
 from modules.function import FunctionReference
 from modules.notifications import Topic
 from modules.pipeline import Pipeline
@@ -44,6 +44,7 @@ class ScanStack(BaseStack):
             reports=Bucket.named(account, "reports", key),
             importer=FunctionReference.named(account, IMPORTER),
             guard=FunctionReference.named(account, GUARD),
+            sealer=FunctionReference.named(account, SEALER),
             repository=Repository(pipeline.repository.name, account),
             branch="#{variables.BRANCH}",
             commit="#{variables.COMMIT}",

@@ -20,7 +20,7 @@ POLICY = Path(__file__).with_name("policy.json")
 
 @cache
 def importer() -> Importer:
-    """The composition root: everything is built once per execution environment."""
+    """The composition root, once per execution environment."""
     config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
     return Importer(
         policy=Policy.parse(POLICY.read_bytes()),
@@ -32,9 +32,9 @@ def importer() -> Importer:
 def handler(event: object, context: object) -> dict[str, object]:
     """Lambda's entry point."""
     with one_line("findings-importer", context) as line:
-        outcome = importer().judge(event)
-        line.update(verdict=outcome.answer.verdict, reason=outcome.answer.reason)
+        alias = str(getattr(context, "invoked_function_arn", "")).partition(":function:")[2].partition(":")[2]
+        outcome = importer().judge(event, alias)
+        line.update(alias=alias, verdict=outcome.answer.verdict, reason=outcome.answer.reason)
         if outcome.record:
-            line.update(pipeline=outcome.record.pipeline, execution=outcome.record.execution)
-            line.update(scanner=outcome.record.scanner, scope=outcome.record.scope)
+            line.update(execution=outcome.record.execution, scope=outcome.record.scope)
         return outcome.answer.as_json()

@@ -82,6 +82,18 @@ def test_roles_trust_one_service_of_this_account(emitted: Any) -> None:
         conditions = {(c["test"], c["variable"]): c["values"] for c in statement["condition"]}
         account = "${data.aws_caller_identity.caller.account_id}"
         assert conditions[("StringEquals", "aws:SourceAccount")] == [account]
+        # Where AWS documents the source ARN: CodeBuild (the project) and EventBridge (the rule).
+        [service] = principal["identifiers"]
+        source = conditions.get(("ArnEquals", "aws:SourceArn"))
+        if service == "codebuild.amazonaws.com":
+            assert source is not None
+            assert source[0].endswith(f":project/{role['name']}")
+        elif service == "events.amazonaws.com":
+            rule = emitted.stacks[stack]["resource"]["aws_cloudwatch_event_rule"]["commit_event"]["name"]
+            assert source is not None
+            assert source[0].endswith(f":rule/{rule}")
+        else:
+            assert source is None
 
 
 def test_one_role_for_each_build_and_one_policy_for_each_role(emitted: Any) -> None:

@@ -32,7 +32,7 @@ NAME = re.compile(r"[A-Za-z0-9.@_-]{1,100}")
 # Not deprecated in the CodeBuild user guide and the CDK's LinuxBuildImage constants, each family's current one.
 CURRENT_IMAGES = {"aws/codebuild/standard:8.0", "aws/codebuild/amazonlinux-x86_64-standard:6.0"}
 # The most that CodePipeline may put in for a variable that our own builds and Source export.
-LONGEST = {"CommitId": 40, "IMAGE_DIGEST": 71, "IMAGE_SHA256": 64, "SUMMARY": 80, "PipelineExecutionId": 36}
+LONGEST = {"CommitId": 40, "DIGEST": 71, "SHA256": 64, "SUMMARY": 80, "PipelineExecutionId": 36}
 BUILT_IN = {"codepipeline": {"PipelineExecutionId"}, "Source": {"CommitId"}}
 
 
@@ -150,6 +150,8 @@ def test_every_variable_is_exported_by_an_earlier_action(emitted: Any) -> None:
                             f"{stack} {action['name']}: #{namespace}.{variable}"
                         )
                 for action in now:
+                    if action["provider"] == "Lambda" and "namespace" in action:
+                        known[action["namespace"]] = {"SHA256", "DIGEST"}  # lambdas/image_sealer
                     if action["provider"] == "CodeBuild" and "namespace" in action:
                         spec = yaml.safe_load(inline(builds[action["configuration"]["ProjectName"]]))
                         known[action["namespace"]] = set(spec["env"]["exported-variables"])
@@ -247,8 +249,8 @@ def test_the_gate_is_called_from_outside_the_build_that_runs_the_repository(emit
     for stack, pipeline in pipelines(emitted):
         if emitted.settings.pipelines[stack].kind == "scan":
             continue
-        guards = [name for name, action in actions(pipeline) if action["provider"] == "Lambda"]
-        assert guards == ["Publish/guard", "Production/guard"]
+        invoked = [name for name, action in actions(pipeline) if action["provider"] == "Lambda"]
+        assert invoked == ["Build/seal", "Publish/guard", "Production/guard"]
         for stage in pipeline["stage"]:
             if stage["name"] in ("Publish", "Production"):
                 orders = {action["name"]: action.get("run_order", 1) for action in stage["action"]}
@@ -258,3 +260,40 @@ def test_the_gate_is_called_from_outside_the_build_that_runs_the_repository(emit
 @pytest.mark.parametrize("settings", ["full", "minimal", "snyk"])
 def test_the_tests_settings_exist(settings: str) -> None:
     assert (ROOT / "tests" / "settings" / f"{settings}.yaml").is_file()
+
+
+def test_what_build_exports_is_used_by_the_sealer_alone_and_outside_of_json(emitted: Any) -> None:
+    """CodePipeline puts values into JSON texts unescaped, and Build runs the repository's code."""
+    for stack, pipeline in pipelines(emitted):
+        for name, action in actions(pipeline):
+            configuration = action.get("configuration", {})
+            if name == "Build/seal":
+                assert configuration["UserParameters"] == "#{Build.IMAGE_SHA256} #{Build.IMAGE_DIGEST}"
+            else:
+                assert "#{Build." not in json.dumps(configuration), f"{stack} {name}"
+
+
+def test_a_scanner_calls_the_importer_by_its_own_alias_and_may_call_no_other(emitted: Any) -> None:
+    aliases = {f"{alias['function_name']}:{alias['name']}" for _, _, alias in emitted.resources("aws_lambda_alias")}
+    function = emitted.stacks["findings"]["resource"]["aws_lambda_function"]["importer"]["function_name"]
+    used = set()
+    for stack, name, project in emitted.resources("aws_codebuild_project"):
+        environment = {v["name"]: v["value"] for v in project["environment"]["environment_variable"]}
+        document = emitted.stacks[stack]["data"]["aws_iam_policy_document"][f"{name}_permissions"]
+        may = [r for s in document["statement"] if "lambda:InvokeFunction" in s["actions"] for r in s["resources"]]
+        called = environment.get("FINDINGS_IMPORTER")
+        if called is None:
+            assert may == [], f"{stack} {name}"
+            continue
+        assert called == f"{function}:{stack}_{name.split('_', 1)[1]}"
+        [resource] = may
+        assert resource.endswith(f":function:{called}")
+        used.add(called)
+    expected = {alias.replace("${aws_lambda_function.importer.function_name}", function) for alias in aliases}
+    assert used == expected, "an alias that nobody calls, or a call of one that is not made"
+
+
+def test_deploy_roles_of_two_environments_share_no_kubernetes_group(emitted: Any) -> None:
+    entries = [entry for _, _, entry in emitted.resources("aws_eks_access_entry")]
+    groups = [(entry["cluster_name"], group) for entry in entries for group in entry.get("kubernetes_groups", ())]
+    assert len(set(groups)) == len(groups)

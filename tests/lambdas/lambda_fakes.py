@@ -122,6 +122,9 @@ class Context:
     """Of Lambda's context, what the functions read."""
 
     aws_request_id: str = "request-1"
+    invoked_function_arn: str = (
+        "arn:aws:lambda:eu-central-1:123456789012:function:acme-findings-importer:payments_grype"
+    )
 
 
 def model_errors(service: str, operation: str, parameters: Mapping[str, Any]) -> list[str]:

@@ -33,6 +33,7 @@ from lambda_fakes import (
 )
 
 Recorded = Callable[[str], Any]
+ALIAS = "payments_grype"
 KEY = f"reports/payments/{EXECUTION}/grype-image/raw.json"
 
 
@@ -45,7 +46,7 @@ def importer(reports: MemoryReports, executions: Any = None) -> Importer:
 
 def test_a_report_that_nobody_can_read_yet_is_a_tool_error(recorded: Recorded) -> None:
     reports, executions = MemoryReports({KEY: 12}), KnownExecutions()
-    outcome = importer(reports, executions).judge(recorded("gate_report"))
+    outcome = importer(reports, executions).judge(recorded("gate_report"), ALIAS)
     assert outcome.answer == Answer(Verdict.TOOL_ERROR, "grype image: tool-error", "no parser for grype yet")
     assert outcome.record == Record(
         answer=outcome.answer,
@@ -64,7 +65,7 @@ def test_a_report_that_nobody_can_read_yet_is_a_tool_error(recorded: Recorded) -
 @pytest.mark.parametrize("sizes", [{}, {KEY: 0}, {KEY.replace("raw.json", "verdict.json"): 5}])
 def test_a_report_that_is_not_there_is_no_evidence(recorded: Recorded, sizes: dict[str, int]) -> None:
     reports = MemoryReports(sizes)
-    outcome = importer(reports).judge(recorded("gate_report") | {"exit_code": 0})
+    outcome = importer(reports).judge(recorded("gate_report") | {"exit_code": 0}, ALIAS)
     assert outcome.answer.verdict is Verdict.NO_EVIDENCE
     assert KEY in outcome.answer.reason
     assert [record.answer.verdict for record in reports.records] == [Verdict.NO_EVIDENCE]
@@ -89,10 +90,19 @@ def test_a_call_that_is_wrong_is_answered_and_leaves_nothing(
     recorded: Recorded, change: dict[str, object], word: str
 ) -> None:
     reports = MemoryReports({KEY: 12})
-    outcome = importer(reports).judge(recorded("gate_report") | change)
+    outcome = importer(reports).judge(recorded("gate_report") | change, ALIAS)
     assert outcome.answer.verdict is Verdict.TOOL_ERROR
     assert word in outcome.answer.reason
     assert outcome.record is None
+    assert reports.records == []
+
+
+@pytest.mark.parametrize("alias", ["", "payments_ecr", "orders_grype", "payments", "payments_grype2", "grype_payments"])
+def test_a_build_speaks_for_its_own_scanner_and_pipeline_alone(recorded: Recorded, alias: str) -> None:
+    reports = MemoryReports({KEY: 12})
+    outcome = importer(reports).judge(recorded("gate_report"), alias)
+    assert outcome.answer.verdict is Verdict.TOOL_ERROR
+    assert "may not speak for grype of payments" in outcome.answer.reason
     assert reports.records == []
 
 
@@ -102,7 +112,7 @@ def test_an_execution_that_scans_nothing_known_is_answered_and_leaves_nothing(re
             raise UnattributableError(f"no execution {execution}")
 
     reports = MemoryReports({KEY: 12})
-    outcome = importer(reports, Unknown()).judge(recorded("gate_report"))
+    outcome = importer(reports, Unknown()).judge(recorded("gate_report"), ALIAS)
     assert (outcome.answer.verdict, outcome.answer.reason) == (Verdict.TOOL_ERROR, f"no execution {EXECUTION}")
     assert reports.records == []
 
@@ -110,7 +120,7 @@ def test_an_execution_that_scans_nothing_known_is_answered_and_leaves_nothing(re
 @pytest.mark.parametrize("name", ["ecr_image_scan", "inspector2_finding", "codecommit_reference_created"])
 def test_an_event_is_not_lost(recorded: Recorded, name: str) -> None:
     with pytest.raises(UnjudgedEventError, match="cannot be judged yet"):
-        importer(MemoryReports()).judge(recorded(name))
+        importer(MemoryReports()).judge(recorded(name), ALIAS)
 
 
 def test_a_record_that_cannot_be_written_fails_the_call(recorded: Recorded) -> None:
@@ -119,7 +129,7 @@ def test_a_record_that_cannot_be_written_fails_the_call(recorded: Recorded) -> N
             raise OSError("no room")
 
     with pytest.raises(OSError, match="no room"):
-        importer(Full({KEY: 1})).judge(recorded("gate_report"))
+        importer(Full({KEY: 1})).judge(recorded("gate_report"), ALIAS)
 
 
 JSON = st.recursive(
@@ -160,7 +170,7 @@ def test_nothing_passes(event: object, size: int | None) -> None:
 
     reports = AnySize()
     try:
-        outcome = importer(reports).judge(event)
+        outcome = importer(reports).judge(event, ALIAS)
     except UnjudgedEventError:
         assert isinstance(event, Mapping)
         assert "detail-type" in event
@@ -201,7 +211,7 @@ def test_only_s3s_404_means_that_there_is_no_report() -> None:
 
 def test_the_record_stands_beside_its_report(recorded: Recorded) -> None:
     client, stub = stubbed("s3")
-    outcome = importer(MemoryReports({KEY: 1})).judge(recorded("gate_report"))
+    outcome = importer(MemoryReports({KEY: 1})).judge(recorded("gate_report"), ALIAS)
     assert outcome.record is not None
     expected: dict[str, Any] = {
         "Bucket": "reports",
@@ -356,11 +366,10 @@ def test_from_call_to_answer(
     assert logged == {
         "function": "findings-importer",
         "request": "request-1",
+        "alias": ALIAS,
         "verdict": "tool-error",
         "reason": "no parser for grype yet",
-        "pipeline": "payments",
         "execution": EXECUTION,
-        "scanner": "grype",
         "scope": "image",
     }
 

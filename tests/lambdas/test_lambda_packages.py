@@ -31,7 +31,9 @@ RUN = """
 import json, sys
 sys.path[:0] = sys.argv[1:3]
 import handler
-class Context: aws_request_id = "request-1"
+class Context:
+    aws_request_id = "request-1"
+    invoked_function_arn = "arn:aws:lambda:eu-central-1:123456789012:function:f:payments_grype"
 print(json.dumps({"result": handler.handler(json.loads(sys.argv[3]), Context())}))
 """
 

@@ -9,11 +9,12 @@ from typing import Any
 
 
 def test_every_stack_is_valid(emitted: Any, terraform: Any, tmp_path: Path) -> None:
-    # One copy with one .terraform for all: the providers are the same, only the configuration changes.
     for stack in emitted.stacks:
         folder = tmp_path / stack
         shutil.copytree(emitted.folder / "stacks" / stack, folder)
-        initialized = terraform.run(folder, "init", "-input=false", "-no-color", "-backend=false")
+        # Other backends are out of reach here; their configuration is read before they are asked.
+        local = emitted.settings.backend.type == "local"
+        initialized = terraform.run(folder, "init", "-input=false", "-no-color", f"-backend={str(local).lower()}")
         assert initialized.returncode == 0, initialized.stderr
         validated = terraform.run(folder, "validate", "-json")
         answer = json.loads(validated.stdout)
@@ -31,3 +32,24 @@ def test_validate_would_notice(full: Any, terraform: Any, tmp_path: Path) -> Non
     file.write_text(json.dumps(content), encoding="utf-8")
     assert terraform.run(folder, "init", "-input=false", "-backend=false").returncode == 0
     assert json.loads(terraform.run(folder, "validate", "-json").stdout)["valid"] is False
+
+
+def test_the_s3_backend_is_one_that_terraform_takes(full: Any, terraform: Any, tmp_path: Path) -> None:
+    """Its values are checked before the bucket is asked for; that one does not exist, and no credentials are there."""
+    folder = tmp_path / "governance"
+    shutil.copytree(full.folder / "stacks" / "governance", folder)
+    file = folder / "cdk.tf.json"
+    content = json.loads(file.read_text(encoding="utf-8"))
+    assert content["terraform"]["backend"]["s3"]["use_lockfile"] is True
+    # Endpoints that nobody listens on, instead of AWS.
+    nowhere = "http://127.0.0.1:9"
+    content["terraform"]["backend"]["s3"] |= {
+        "endpoints": {"s3": nowhere, "sts": nowhere}, "access_key": "x", "secret_key": "x", "max_retries": 1,
+        "skip_credentials_validation": True, "skip_metadata_api_check": True, "skip_requesting_account_id": True,
+    }  # fmt: skip
+    file.write_text(json.dumps(content), encoding="utf-8")
+    initialized = terraform.run(folder, "init", "-input=false", "-no-color")
+    assert initialized.returncode != 0
+    assert "Unsupported argument" not in initialized.stderr
+    assert "Invalid" not in initialized.stderr
+    assert "127.0.0.1:9" in initialized.stderr, initialized.stderr

@@ -52,8 +52,12 @@ class Importer:
     reports: Reports
     executions: Executions
 
-    def judge(self, event: object) -> Outcome:
-        """Answers a call; raises for an event, and for every failure of a service it depends on."""
+    def judge(self, event: object, alias: str) -> Outcome:
+        """Answers a call; raises for an event, and for every failure of a service it depends on.
+
+        ``alias`` is the one of the function that was called, ``<pipeline>_<scanner>``: each build's role may call its own
+        alone, so that a build speaks for its own scanner in its own pipeline and for nobody else.
+        """
         if isinstance(event, Mapping) and "detail-type" in event:
             raise UnjudgedEventError(
                 f"{shown(event['detail-type'])} from {shown(event.get('source'))} cannot be judged yet"
@@ -61,6 +65,8 @@ class Importer:
         try:
             call = ReportCall.parse(event)
             pipeline = self._pipeline_of(call)
+            if alias != f"{call.pipeline}_{call.scanner}":
+                raise MalformedError(f"the alias {shown(alias)} may not speak for {call.scanner} of {call.pipeline}")
             origin = self.executions.origin(pipeline, call.execution)
         except (MalformedError, UnattributableError) as error:
             return Outcome(Answer(Verdict.TOOL_ERROR, "tool-error: the call was refused", str(error)), None)
