@@ -39,7 +39,7 @@ synth: .venv/.synth  ## pipelines.yaml -> cdktf.out/ (PIPELINES=other.yaml for a
 test: .venv/.dev node_modules/.done  ## all tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
-FUNCTIONS := findings_importer release_guard pipeline_starter
+FUNCTIONS := $(notdir $(patsubst %/handler.py,%,$(wildcard lambdas/*/handler.py)))
 
 check: .venv/.dev .venv-check/.done  ## linters, types, public checkers
 	$(BIN)/ruff check .

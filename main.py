@@ -10,11 +10,14 @@ from modules import bindings
 
 def main() -> int:
     """Exit code 0, or 2 with one line for each thing that is wrong on standard error and nothing written."""
-    node = bindings.start(os.environ)
+    missing = bindings.node_missing(os.environ)
+    node = None if missing else bindings.start(os.environ)
     from stacks.settings import MistakesError, load  # while Node starts
 
     try:
         settings = load(os.environ, Path(__file__).resolve().parent)
+        if not node:
+            raise MistakesError([missing or ""])
         node.result()
         from stacks import app, summary  # loads the bindings
 

@@ -19,9 +19,10 @@ import gc
 import importlib
 import importlib.util
 import os
+import shutil
 import sys
 import time
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -30,6 +31,16 @@ from types import ModuleType
 PACKAGE = "cdktf_cdktf_provider_aws"
 _PRELOAD = Path(__file__).with_name("lazy_provider.cjs")
 _INDEX_WAIT_SECONDS = 120
+
+
+def node_missing(environ: Mapping[str, str]) -> str | None:
+    """What to tell whoever has no Node where jsii looks for it; None if it is there."""
+    named = environ.get("JSII_NODE")
+    program = "node" if named is None else named
+    if shutil.which(program, path=environ.get("PATH")):
+        return None
+    where = "on PATH" if named is None else "(JSII_NODE)"
+    return f"Node >= 20 is needed (22 advised): there is no program '{program}' {where}; install it, or name it in JSII_NODE"
 
 
 def start(environ: MutableMapping[str, str]) -> Future[ModuleType]:

@@ -54,7 +54,14 @@ class Scan:
             "Scan",
             (
                 resolve(self.own_buildspec or "resolve.yml"),
-                scan(context, SCANNERS["snyk"], snyk=self.snyk, run_order=2),
+                scan(
+                    context,
+                    SCANNERS["snyk"],
+                    snyk=self.snyk,
+                    # Only the user's own file may say that another manifest stands for one that needs a tool.
+                    environment={"OWN_BUILDSPEC": "true" if self.own_buildspec else "false"},
+                    run_order=2,
+                ),
             ),
         )
 

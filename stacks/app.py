@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -79,7 +80,15 @@ def synthesize(settings: Settings) -> list[Written]:
         problems = [f"{name}: {problem}" for name, stack in stacks.items() for problem in guardrails.check(stack)]
         if problems:
             raise SynthesisError(problems)
-        _publish(fresh, settings.outdir)
+        try:
+            _publish(fresh, settings.outdir)
+        except OSError as error:
+            raise SynthesisError(
+                [
+                    f"{settings.outdir}: cannot be written ({_reason(error)}); name another folder in CDKTF_OUTDIR,"
+                    " or make this one writable"
+                ]
+            ) from None
     order = list(dict.fromkeys(["foundation", "findings", "governance", *settings.pipelines]))
     return [
         Written(
@@ -129,6 +138,15 @@ def _publish(fresh: Path, outdir: Path) -> None:
         shutil.rmtree(target / "assets", ignore_errors=True)
         shutil.copytree(folder, target, dirs_exist_ok=True)
     shutil.copyfile(fresh / "manifest.json", outdir / "manifest.json")
+
+
+def _reason(error: OSError) -> str:
+    """Why, and where. ``copytree`` collects what went wrong, the first cause of the rest in front."""
+    if isinstance(error, shutil.Error):
+        _, target, why = error.args[0][0]
+        words = re.match(r"\[Errno [0-9]+\] ([^:]+)", str(why))
+        return f"{words[1] if words else why}: {target}"
+    return f"{error.strerror}: {error.filename}" if error.filename else str(error.strerror)
 
 
 @contextmanager

@@ -110,7 +110,7 @@ class DeliveryStack(BaseStack):
             manifests=environment.manifests,
             image_name=pipeline.image,
             registry=registry,
-            other_images=tuple(getattr(pipeline, "other_images", ())),
+            other_images=tuple(pipeline.other_images),
             rollout_minutes=environment.rollout_timeout,
             vpc=Vpc(vpc.id, tuple(vpc.subnets), tuple(vpc.security_groups)) if vpc else None,
         )

@@ -22,7 +22,8 @@ def colliding_names(document: Document) -> Iterator[Problem]:
     """Physical names that two pipelines would share. Read from the data, so that other mistakes do not hide them."""
     data = document.data if isinstance(document.data, dict) else {}
     project, pipelines = data.get("project"), data.get("pipelines")
-    if not (isinstance(project, str) and isinstance(pipelines, dict)):
+    # Names made from a project's name that cannot be are too long or alike for that reason only.
+    if not (isinstance(project, str) and values.PROJECT.fits(project) and isinstance(pipelines, dict)):
         return
     names, region = Names(project), data.get("region")
     if isinstance(region, str) and len(bucket := names.bucket("access-logs", "0" * 12, region)) > BUCKET:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import get_args, get_origin
 
@@ -24,13 +24,29 @@ def dotted(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def describe(error: ErrorDetails, document: Document, root: type[BaseModel]) -> Problem:
-    """One of pydantic's errors as a problem at its place in the file."""
-    path = _place(error["loc"], document.data)
-    kind = error["type"]
-    if kind in ("union_tag_invalid", "union_tag_not_found"):
-        path = (*path, _TAGGED[str(path[0])][1])
-    return Problem(document.line(path), path, _wrong(kind, error, path, document, root))
+def describe_all(errors: Sequence[ErrorDetails], document: Document, root: type[BaseModel]) -> Iterator[Problem]:
+    """pydantic's errors as problems at their places in the file. That a key is missing goes without saying where an
+    unknown key of the same mapping is told to be a misspelling of it."""
+    meant: set[Path] = set()
+    missing: list[Problem] = []
+    for error in errors:
+        path, kind = _place(error["loc"], document.data), error["type"]
+        if kind in ("union_tag_invalid", "union_tag_not_found"):
+            path = (*path, _TAGGED[str(path[0])][1])
+        if kind == "extra_forbidden":
+            model = _model(path[:-1], document.data, root)
+            allowed = list(_fields(model)) if model else []
+            near = _near(str(path[-1]), allowed)
+            if near:
+                meant.add((*path[:-1], near))
+            yield Problem(document.line(path), path, f"unknown key, {_hint(near, allowed)}")
+            continue
+        problem = Problem(document.line(path), path, _wrong(kind, error, path, document, root))
+        if kind == "missing":
+            missing.append(problem)
+        else:
+            yield problem
+    yield from (problem for problem in missing if problem.path not in meant)
 
 
 def _place(location: tuple[str | int, ...], data: object) -> Path:
@@ -56,9 +72,6 @@ def _wrong(kind: str, error: ErrorDetails, path: Path, document: Document, root:
     right = field.description if field and field.description else ""
     if kind == "value_error":
         return str(context["error"])
-    if kind == "extra_forbidden":
-        model = _model(path[:-1], document.data, root)
-        return _unknown(str(path[-1]), list(_fields(model)) if model else [], "unknown key")
     if kind in ("missing", "union_tag_not_found"):
         # Without its kind, nobody knows which model's description would do.
         return (
@@ -68,10 +81,12 @@ def _wrong(kind: str, error: ErrorDetails, path: Path, document: Document, root:
         allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
         found = context.get("tag", value)
         return (
-            _unknown(found, allowed, "unknown value")
+            f"unknown value {show(found)}, {_hint(_near(found, allowed), allowed)}"
             if isinstance(found, str)
             else _no_word(found, path, document, allowed, field)
         )
+    if value is None and kind == "string_type" and not right:  # a name that the user chose, such as a tag's
+        return 'no value; write one, "" for an empty one, or delete the line'
     if value is None:
         return f"no value; write one ({right or 'see pipelines.schema.json'}){_or_delete(field)}"
     if kind == "string_type":
@@ -95,11 +110,16 @@ def _wrong(kind: str, error: ErrorDetails, path: Path, document: Document, root:
     return str(error["msg"])
 
 
-def _unknown(found: str, allowed: list[str], what: str) -> str:
+def _near(found: str, allowed: list[str]) -> str | None:
     # Bounded: nobody means a key of a thousand letters, and comparing takes time.
+    if len(found) >= 100:
+        return None
     near = get_close_matches(found.replace("-", "_"), allowed, 1, 0.6) or get_close_matches(found, allowed, 1, 0.6)
-    hint = f"did you mean {near[0]}?" if near and len(found) < 100 else f"known here: {', '.join(allowed)}"
-    return f"{what if what == 'unknown key' else what + ' ' + show(found)}, {hint}"
+    return near[0] if near else None
+
+
+def _hint(near: str | None, allowed: list[str]) -> str:
+    return f"did you mean {near}?" if near else f"known here: {', '.join(allowed)}"
 
 
 def _or_delete(field: FieldInfo | None) -> str:

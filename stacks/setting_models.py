@@ -137,7 +137,7 @@ class Waiver(_Model):
         None, description="only where the path or package matches; everywhere if absent"
     )
     owner: values.Email = Field(description="e-mail address of who answers for it")
-    reason: values.Line = Field(description="why it may pass")
+    reason: values.Reason = Field(description="why it may pass")
     expires: values.Day = Field(description="last day that it holds, such as 2027-01-31")
 
     def expired(self, today: date) -> bool:
@@ -282,7 +282,11 @@ class Approval(_Model):
     emails: Annotated[list[values.Email], AfterValidator(values.unique)] = Field(
         min_length=1, description="e-mail addresses that are asked"
     )
-    separation_of_duties: bool = Field(True, description="true: the author of the commit may not approve it")
+    separation_of_duties: bool = Field(
+        True,
+        description="true: the author of the commit may not approve it; recorded for the release guard, which does not"
+        " enforce it yet",
+    )
 
 
 def _one_reads_the_image(scanners: list[Verifier]) -> list[Verifier]:
@@ -297,6 +301,10 @@ class DeliveryPipeline(_Pipeline):
     kind: Literal["delivery"] = Field(description="scan or delivery")
     branch: values.BranchName = Field("main", description="the branch that is delivered")
     image: values.ImageName = Field(description="the image's exact name in the manifests, without tag")
+    other_images: Annotated[list[values.PinnedImage], AfterValidator(values.unique)] = Field(
+        default_factory=list,
+        description="images that the manifests may hold beside it, each as name@sha256:..., exactly as there",
+    )
     registry: values.RegistryName = Field("", description="ECR repository; <project>/<pipeline> by default")
     build: Build = Field(default_factory=Build.model_construct, description="how the repository is built")
     secrets: Secrets = Field(default_factory=Secrets.model_construct, description="what git-secrets looks at")

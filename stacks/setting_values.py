@@ -31,11 +31,12 @@ class Text:
     right: str
     most: int = 0
     wrong: Callable[[str], str | None] | None = None  # what a pattern cannot say
+    instead: str = ""  # what to write instead of an empty text; ``right`` if it says so
 
     def check(self, value: str) -> str:
         """``value``, or a ValueError that teaches. The length goes first: it bounds what the pattern has to read."""
         if not value.strip():
-            raise ValueError(f"an empty text; it should be {self.right}")
+            raise ValueError(f"an empty text; {self.instead or f'it should be {self.right}'}")
         if self.most and len(value) > self.most:
             raise ValueError(
                 f"{show(value)} has {len(value)} characters, at most {self.most} are allowed: {self.right}"
@@ -46,6 +47,13 @@ class Text:
         if wrong:
             raise ValueError(f"{show(value)} {wrong}")
         return value
+
+    def fits(self, value: str) -> bool:
+        """Whether ``check`` accepts it."""
+        try:
+            return bool(self.check(value))
+        except ValueError:
+            return False
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
         """Validate as text, then by ``check``."""
@@ -108,15 +116,13 @@ def _reserved_bucket(name: str) -> str | None:
     return "has two dots in a row" if ".." in name else None
 
 
-ProjectName = Annotated[
-    str,
-    Text(
-        "[a-z][a-z0-9]*(?:-[a-z0-9]+)*",
-        "a project name: 2 to 20 lower-case letters, digits and single hyphens, a letter first, no hyphen last",
-        20,
-        lambda name: "is one letter; two are needed" if len(name) < 2 else _reserved_bucket(name),
-    ),
-]
+PROJECT = Text(
+    "[a-z][a-z0-9]*(?:-[a-z0-9]+)*",
+    "a project name: 2 to 20 lower-case letters, digits and single hyphens, a letter first, no hyphen last",
+    20,
+    lambda name: "is one letter; two are needed" if len(name) < 2 else _reserved_bucket(name),
+)
+ProjectName = Annotated[str, PROJECT]
 
 # foundation, findings and governance are stacks of every project, and a stack has its pipeline's name.
 OTHER_STACKS = ("foundation", "findings", "governance")
@@ -173,8 +179,20 @@ def _tag(text: str) -> str | None:
     return f"contains {bad!r}; letters, digits, spaces and _ . : / = + - @ are allowed" if bad else None
 
 
+# What stacks/base.py sets by itself. Next to "project" a "Project" of somebody else would be the same key twice for IAM.
+_OUR_TAGS = {"project": "the project's name", "stack": "the stack's name"}
+
+
+def _tag_key(key: str) -> str | None:
+    ours = key.lower()
+    if ours not in _OUR_TAGS:
+        return _tag(key)
+    again = "" if key == ours else f"{ours} to IAM, which ignores case; {ours} is "
+    return f"is {again}set on every resource, with {_OUR_TAGS[ours]}; choose another key"
+
+
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Tag.html, the narrowest of the services used here
-TagKey = Annotated[str, Text("(?!\\s).*(?<!\\s)", "a tag key without spaces around it", 128, _tag)]
+TagKey = Annotated[str, Text("(?!\\s).*(?<!\\s)", "a tag key without spaces around it", 128, _tag_key)]
 
 
 def _tag_value(text: str) -> str:
@@ -322,6 +340,7 @@ Glob = Annotated[
 
 # No rule of ours: free text, on one line.
 Line = Annotated[str, Text(r"[^\r\n]+", "one line of text")]
+Reason = Annotated[str, Text(r"[^\r\n]+", "one line of text", instead="say why it may pass")]
 
 # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html
 _PART = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
@@ -338,12 +357,17 @@ RegistryName = Annotated[
 ]
 
 # https://github.com/distribution/reference/blob/main/regexp.go: a name without tag and digest
+_IMAGE = f"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\\.|(?=[:/])))+(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*"
 ImageName = Annotated[
     str,
+    Text(_IMAGE, "the image's name as the manifests write it, without tag and digest", 255),
+]
+PinnedImage = Annotated[
+    str,
     Text(
-        f"(?:(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\\.|(?=[:/])))+(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*",
-        "the image's name as the manifests write it, without tag and digest",
-        255,
+        f"{_IMAGE}@sha256:[0-9a-f]{{64}}",
+        "an image with its digest: a tag can move; write name@sha256:... with 64 hexadecimal digits and no tag",
+        255 + len("@sha256:") + 64,
     ),
 ]
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from modules.names import Names
 from stacks import setting_values as values
 from stacks.setting_checks import at, colliding_names, contradictions, knows_lockfile
-from stacks.setting_errors import describe, dotted
+from stacks.setting_errors import describe_all, dotted
 from stacks.setting_models import (
     Approval,
     Build,
@@ -76,7 +76,7 @@ def load(environ: Mapping[str, str], root: Path, *, today: date | None = None) -
     if plain not in ("", "0", "1"):
         raise SettingsError([f"SYNTH_PLAIN: {values.show(plain)} is neither 1 (no fast path) nor 0"])
     try:
-        document = parse(decode(_read(source, LARGEST)))
+        document = parse(decode(_read(source, LARGEST, "check the path, or copy the project's pipelines.yaml there")))
     except _Unreadable as error:
         raise SettingsError([f"{_printable(shown)}: {error}"]) from None
     except NotYaml as error:
@@ -103,8 +103,11 @@ class _Unreadable(Exception):
     """The file system does not give the file."""
 
 
-def _read(path: Path, largest: int) -> bytes:
-    """The whole of a regular file of bounded size. Looked at before opening: a pipe would wait, a device never end."""
+def _read(path: Path, largest: int, absent: str) -> bytes:
+    """The whole of a regular file of bounded size; ``absent`` says what to do if there is none.
+
+    Looked at before opening: a pipe would wait, a device never end.
+    """
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -116,7 +119,7 @@ def _read(path: Path, largest: int) -> bytes:
         with path.open("rb") as file:
             raw = file.read(largest + 1)
     except FileNotFoundError:
-        raise _Unreadable("no such file; check the path, or copy the project's pipelines.yaml there") from None
+        raise _Unreadable(f"no such file; {absent}") from None
     except PermissionError:
         raise _Unreadable(
             "this user may not read it; give it read permission (chmod u+r) or run as its owner"
@@ -132,6 +135,9 @@ def _read(path: Path, largest: int) -> bytes:
 def _validate(document: Document) -> tuple[SettingsFile | None, list[Problem]]:
     """The file's content as models, or everything that is wrong with it."""
     data, problems = document.data, list(document.problems)
+    ending = next((problem for problem in problems if problem.ends), None)
+    if ending:
+        return None, [ending]
     if data is None and not problems:
         return None, [Problem(1, (), "the file is empty; begin with the project's pipelines.yaml and edit that")]
     if not isinstance(data, dict):
@@ -142,8 +148,7 @@ def _validate(document: Document) -> tuple[SettingsFile | None, list[Problem]]:
         found = SettingsFile.model_validate(data)
     except ValidationError as error:
         # More than anybody reads are not put into words: looking for the nearest right name takes its time.
-        for details in error.errors(include_url=False)[: 4 * SHOWN]:
-            problem = describe(details, document, SettingsFile)
+        for problem in describe_all(error.errors(include_url=False)[: 4 * SHOWN], document, SettingsFile):
             if not any(problem.path[: len(path)] == path for path in spoiled):
                 problems.append(problem)
         return None, problems
@@ -160,7 +165,8 @@ def _own_buildspecs(found: SettingsFile, folder: Path, document: Document, texts
             continue
         path, file = ("pipelines", name, "buildspec"), values.show(pipeline.buildspec)
         try:
-            text = decode(_read(folder / pipeline.buildspec, BUILDSPEC * 4))
+            absent = "its path begins at the folder of this settings file: write the file there, or delete the line"
+            text = decode(_read(folder / pipeline.buildspec, BUILDSPEC * 4, absent))
             if len(text) > BUILDSPEC:
                 raise _Unreadable(f"{len(text):,} characters; at most {BUILDSPEC:,} fit, move commands to a script")
             data = parse(text).data

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from stacks.app import Written, left_over
+from stacks.app import ROOT, Written, left_over
 from stacks.settings import Settings
 
 
@@ -26,30 +26,40 @@ def show(settings: Settings, written: Sequence[Written]) -> None:
     table.add_column("after")
     for number, stack in enumerate(written, start=1):
         table.add_row(str(number), stack.name, str(stack.resources), str(stack.data), ", ".join(stack.after) or "-")
-    outdir = Path(os.path.relpath(settings.outdir))
+    outdir = os.path.relpath(settings.outdir)
     console.print(f"{settings.source} -> {outdir}/stacks/", markup=False)
     console.print(table)
     console.print()
     console.print("Next:", markup=False)
-    for command in next_commands(settings, written, outdir):
+    for command in next_commands(settings, written, Path.cwd()):
         console.print(f"  {command}", markup=False)
     for name in left_over(settings, list(written)):
+        folder = f"{outdir}/stacks/{name}"
         print(
-            f"warning: {outdir}/stacks/{name} is left from an earlier synthesis; what it made is still in AWS. "
-            f"Destroy it (cd {outdir}/stacks/{name} && terraform destroy), then delete the folder.",
+            f"warning: {folder} is left from an earlier synthesis; what it made, if it was deployed, is still in AWS. "
+            f"Destroy it with (cd {shlex.quote(folder)} && terraform init && terraform destroy), then delete the folder.",
             file=sys.stderr,
         )
 
 
-def next_commands(settings: Settings, written: Sequence[Written], outdir: Path) -> list[str]:
-    """Commands that work as they stand, from the folder they are printed in. PIPELINES is carried along: ``cdktf`` runs
-    the app again."""
-    chosen = f"PIPELINES={shlex.quote(settings.pipelines_variable)} " if settings.pipelines_variable else ""
+def next_commands(settings: Settings, written: Sequence[Written], here: Path) -> list[str]:
+    """Commands that work as they stand, in this order, in the folder ``here``.
+
+    ``cdktf`` runs the app again, in the project's folder: it must choose the same settings and the same output, beside
+    which local state stands.
+    """
+    at_home = here.resolve() == ROOT
+    chosen = settings.pipelines_variable or ""
+    if chosen and not at_home:
+        chosen = str(here / chosen)
+    variable = f"PIPELINES={shlex.quote(chosen)} " if chosen else ""
+    outdir = here / settings.outdir
+    output = "" if outdir.resolve() == ROOT / "cdktf.out" else f"--output {shlex.quote(str(outdir))} "
     names = " ".join(stack.name for stack in written)
     first = written[0].name
+    folder = shlex.quote(f"{os.path.relpath(outdir, here)}/stacks/{first}")
+    at_root = ["npm ci", f"{variable}npx cdktf diff {output}{first}", f"{variable}npx cdktf deploy {output}{names}"]
     return [
-        f"cd {shlex.quote(str(outdir))}/stacks/{first} && terraform init && terraform plan",
-        "npm ci",
-        f"{chosen}npx cdktf diff {first}",
-        f"{chosen}npx cdktf deploy {names}",
+        f"(cd {folder} && terraform init && terraform plan)",
+        *(at_root if at_home else [f"(cd {shlex.quote(str(ROOT))} && {command})" for command in at_root]),
     ]

@@ -48,6 +48,7 @@ class Problem:
     path: Path
     message: str
     spoils: bool = False  # the value at ``path`` is not what the file means: more complaints about it would mislead
+    ends: bool = False  # nothing after it can be judged: an anchor, an alias
 
 
 class NotYaml(Exception):
@@ -147,19 +148,21 @@ class _Reader:
                     self._refuse(event, (), "a % directive is not read; delete it")
                 self.document.data = self._value(next(self._events), (), 0)
 
-    def _refuse(self, event: yaml.Event, path: Path, message: str) -> None:
-        self.document.problems.append(Problem(_line(event), path, message, spoils="duplicate" not in message))
+    def _refuse(self, event: yaml.Event, path: Path, message: str, ends: bool = False) -> None:
+        self.document.problems.append(Problem(_line(event), path, message, "duplicate" not in message, ends))
 
     def _value(self, event: yaml.Event, path: Path, depth: int, line: int = 0) -> object:
         """The value that ``event`` begins; ``line`` is that of its key."""
         if depth > DEEPEST:
             raise NotYaml(_line(event), f"nested more than {DEEPEST} levels deep; the settings need eight")
         if isinstance(event, yaml.AliasEvent):
-            self._refuse(event, path, f"the alias *{event.anchor} is not read; write the value out (a text in quotes)")
+            self._refuse(
+                event, path, f"the alias *{event.anchor} is not read; write the value out (a text in quotes)", ends=True
+            )
             return None
         anchor, tag = getattr(event, "anchor", None), getattr(event, "tag", None)
         if anchor is not None:
-            self._refuse(event, path, f"the anchor &{anchor} is not read; write each value out")
+            self._refuse(event, path, f"the anchor &{anchor} is not read; write each value out", ends=True)
         if tag is not None:
             self._refuse(event, path, f"the tag {tag} is not read; delete it")
         own = _line(event)
@@ -209,7 +212,7 @@ class _Reader:
         key = event.value
         here = (*path, key)
         if event.anchor is not None or event.tag is not None:
-            self._refuse(event, here, "an anchor or tag on a key is not read; delete it")
+            self._refuse(event, here, "an anchor or tag on a key is not read; delete it", ends=event.anchor is not None)
         if not event.implicit[0]:
             return key
         if key == "<<":

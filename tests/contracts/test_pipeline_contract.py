@@ -297,3 +297,10 @@ def test_deploy_roles_of_two_environments_share_no_kubernetes_group(emitted: Any
     entries = [entry for _, _, entry in emitted.resources("aws_eks_access_entry")]
     groups = [(entry["cluster_name"], group) for entry in entries for group in entry.get("kubernetes_groups", ())]
     assert len(set(groups)) == len(groups)
+
+
+def test_only_a_buildspec_of_the_user_s_own_may_replace_manifests(emitted: Any) -> None:
+    for stack, name, project in emitted.resources("aws_codebuild_project"):
+        environment = {v["name"]: v["value"] for v in project["environment"]["environment_variable"]}
+        own = stack in emitted.settings.buildspecs and name == "Scan_snyk"
+        assert environment.get("OWN_BUILDSPEC", "false") == ("true" if own else "false"), f"{stack} {name}"

@@ -123,8 +123,53 @@ def test_the_table_names_stacks_in_order_and_commands_that_carry_pipelines(tmp_p
     rows = [line.split() for line in lines if line[:6].strip().isdigit()]
     assert [row[1] for row in rows] == ["foundation", "findings", "governance", "scan"]
     assert all(int(row[2]) > 0 for row in rows)
-    commands = [line.strip() for line in lines if "cdktf deploy" in line]
-    assert commands == [f"PIPELINES={MINIMAL} npx cdktf deploy foundation findings governance scan"]
+    carried = f"PIPELINES={MINIMAL} npx cdktf"
+    assert [line.strip() for line in lines[lines.index("Next:") + 1 :]] == [
+        f"(cd {os.path.relpath(tmp_path / 'out', ROOT)}/stacks/foundation && terraform init && terraform plan)",
+        "npm ci",
+        f"{carried} diff --output {tmp_path / 'out'} foundation",
+        f"{carried} deploy --output {tmp_path / 'out'} foundation findings governance scan",
+    ]
+
+
+@pytest.mark.parametrize("own_folder", [False, True])
+def test_printed_commands_work_as_they_stand_and_where_they_stand(tmp_path: Path, own_folder: bool) -> None:
+    """Run one after the other by a shell in the folder they were printed in, with stand-ins that tell what they got."""
+    here = tmp_path / "it's here"
+    here.mkdir()
+    shutil.copy(MINIMAL, here / "my file.yaml")
+    outdir = {"CDKTF_OUTDIR": "the out"} if own_folder else {}
+    copy = tmp_path / "a project"
+    for name in ("stacks", "modules", "lambdas", "buildspecs"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "main.py", copy / "main.py")
+    done = synth({"PIPELINES": "my file.yaml", **outdir}, root=copy, cwd=here)
+    assert done.returncode == 0, done.stderr
+    tools = tmp_path / "tools"
+    tools.mkdir()
+    for name in ("terraform", "npm", "npx"):
+        (tools / name).write_text(f'#!/bin/sh\necho "$PWD|{name} $*|$PIPELINES"\n', encoding="utf-8")
+        (tools / name).chmod(0o755)
+    commands = done.stdout[done.stdout.index("Next:\n") + len("Next:\n") :]
+    ran = subprocess.run(
+        ["/bin/bash", "-eu"],
+        input=commands,
+        cwd=here,
+        env={"PATH": str(tools)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    foundation = (here / "the out" if own_folder else copy / "cdktf.out") / "stacks" / "foundation"
+    output = f" --output {here / 'the out'}" if own_folder else ""
+    settings = here / "my file.yaml"
+    assert ran.stdout.splitlines() == [
+        f"{foundation}|terraform init|",
+        f"{foundation}|terraform plan|",
+        f"{copy}|npm ci|",
+        f"{copy}|npx cdktf diff{output} foundation|{settings}",
+        f"{copy}|npx cdktf deploy{output} foundation findings governance scan|{settings}",
+    ]
 
 
 def test_bad_settings_end_with_two_and_leave_an_earlier_output_alone(tmp_path: Path) -> None:
@@ -151,7 +196,12 @@ def test_a_stack_that_the_settings_no_longer_name_is_told(tmp_path: Path) -> Non
     state.mkdir()
     done = synth({"PIPELINES": str(MINIMAL), "CDKTF_OUTDIR": str(outdir)})
     assert done.returncode == 0
-    assert "old-pipeline is left from an earlier synthesis" in done.stderr
+    (warning,) = done.stderr.splitlines()
+    assert (
+        "old-pipeline is left from an earlier synthesis; what it made, if it was deployed, is still in AWS" in warning
+    )
+    where = os.path.relpath(old, ROOT)
+    assert f"Destroy it with (cd {where} && terraform init && terraform destroy), then delete the folder." in warning
     assert old.is_dir()
     assert state.is_dir(), "what Terraform keeps beside the files stays"
 
@@ -169,3 +219,59 @@ def test_what_cannot_be_emitted_is_a_sentence_not_a_traceback(tmp_path: Path) ->
     assert "at most 20000 are allowed" in done.stderr
     assert len(done.stderr.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def one_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """What a synthesis says that a person can put right."""
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"PATH": "/nowhere"}, "Node >= 20 is needed (22 advised): there is no program 'node' on PATH"),
+        ({"JSII_NODE": "/nowhere/node"}, "there is no program '/nowhere/node' (JSII_NODE)"),
+        ({"JSII_NODE": ""}, "there is no program '' (JSII_NODE)"),
+    ],
+)
+def test_without_node_is_a_sentence(tmp_path: Path, environment: dict[str, str], words: str) -> None:
+    outdir = tmp_path / "out"
+    line = one_sentence(synth({"PIPELINES": str(MINIMAL), "CDKTF_OUTDIR": str(outdir), **environment}))
+    assert line.startswith("Node >= 20 is needed (22 advised): ")
+    assert words in line
+    assert not outdir.exists()
+
+
+@pytest.mark.parametrize("below", ["", "/out"])
+def test_an_output_folder_that_is_a_file_is_a_sentence(tmp_path: Path, below: str) -> None:
+    file = tmp_path / "file"
+    file.write_text("kept", encoding="utf-8")
+    line = one_sentence(synth({"PIPELINES": str(MINIMAL), "CDKTF_OUTDIR": f"{file}{below}"}))
+    assert line.startswith(f"{file}{below}: cannot be written (Not a directory")
+    assert line.endswith("; name another folder in CDKTF_OUTDIR, or make this one writable")
+    assert file.read_text(encoding="utf-8") == "kept"
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_an_output_folder_that_this_user_may_not_write_is_a_sentence(home_of_nobody: Path, earlier: bool) -> None:
+    """Root may write everywhere, so as root this becomes another user."""
+    outdir = home_of_nobody / "out"
+    if earlier:
+        assert synth({"PIPELINES": str(MINIMAL), "CDKTF_OUTDIR": str(outdir)}).returncode == 0
+    for folder in (outdir, *outdir.rglob("*"), home_of_nobody):
+        if folder.exists():
+            folder.chmod(0o555)
+    become = []
+    if os.getuid() == 0:
+        become = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        become += ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
+    arguments = {"PIPELINES": str(MINIMAL), "CDKTF_OUTDIR": str(outdir), "HOME": "/tmp"}
+    try:
+        line = one_sentence(synth(arguments, prefix=become))
+    finally:
+        for folder in (home_of_nobody, *home_of_nobody.rglob("*")):
+            folder.chmod(0o755)
+    assert line.startswith(f"{outdir}: cannot be written (Permission denied")
