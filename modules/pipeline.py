@@ -33,6 +33,7 @@ from modules.actions import (
 )
 from modules.build_project import BuildProject, literal
 from modules.findings_importer import gate_alias
+from modules.function import FunctionReference
 from modules.iam import Role, Statement, allow
 from modules.storage import allow_objects
 
@@ -126,20 +127,9 @@ class Pipeline:
             case BuildAction():
                 return self._build(stage, action)
             case SealAction():
-                return CodepipelineStageAction(
-                    name=action.name,
-                    category="Invoke",
-                    owner="AWS",
-                    provider="Lambda",
-                    version="1",
-                    run_order=action.run_order,
-                    namespace="Image",
-                    configuration={
-                        "FunctionName": self._context.sealer.name,
-                        # Bare text, no JSON: whatever Build exported, it is one string here.
-                        "UserParameters": "#{Build.IMAGE_SHA256} #{Build.IMAGE_DIGEST}",
-                    },
-                )
+                # Bare text, no JSON: whatever Build exported, it is one string here.
+                claim = "#{Build.IMAGE_SHA256} #{Build.IMAGE_DIGEST}"
+                return _invoke(action, self._context.sealer, claim, namespace="Image")
             case GuardAction():
                 parameters = {
                     "schema": 1,
@@ -149,21 +139,7 @@ class Pipeline:
                     "commit": self._context.commit,
                     "digest": IMAGE_DIGEST,
                 }
-                return CodepipelineStageAction(
-                    name=action.name,
-                    category="Invoke",
-                    owner="AWS",
-                    provider="Lambda",
-                    version="1",
-                    run_order=action.run_order,
-                    configuration=_checked(
-                        action.name,
-                        {
-                            "FunctionName": self._context.guard.name,
-                            "UserParameters": json.dumps(parameters, separators=(",", ":")),
-                        },
-                    ),
-                )
+                return _invoke(action, self._context.guard, json.dumps(parameters, separators=(",", ":")))
             case ApprovalAction():
                 return CodepipelineStageAction(
                     name=action.name,
@@ -280,6 +256,21 @@ class Pipeline:
             if isinstance(action, ApprovalAction):
                 statements += action.topic.allow_publish()
         return statements
+
+
+def _invoke(
+    action: SealAction | GuardAction, function: FunctionReference, parameters: str, namespace: str | None = None
+) -> CodepipelineStageAction:
+    return CodepipelineStageAction(
+        name=action.name,
+        category="Invoke",
+        owner="AWS",
+        provider="Lambda",
+        version="1",
+        run_order=action.run_order,
+        namespace=namespace,
+        configuration=_checked(action.name, {"FunctionName": function.name, "UserParameters": parameters}),
+    )
 
 
 def _project_purpose(stage: Stage, action: BuildAction) -> str:

@@ -30,15 +30,7 @@ def start_by_function(
     """Event -> starter function -> StartPipelineExecution with commit, branch and the event's id as idempotency token."""
     pipeline_name = account.names.pipeline(pipeline)
     purpose = f"{pipeline}-events"
-    dead_letters = DeadLetters(
-        scope,
-        "event_dead_letters",
-        account=account,
-        key=key,
-        purpose=f"{pipeline}-dead-letters",
-        rules=[account.names.rule(purpose)],
-        alarm_topic_arn=alarms.arn,
-    )
+    dead_letters = _dead_letters(scope, account, key, alarms, pipeline, purpose)
     function = Function(
         scope,
         "starter",
@@ -83,15 +75,7 @@ def start_by_event(
     https://docs.aws.amazon.com/codepipeline/latest/userguide/pipelines-trigger-source-overrides.html
     """
     purpose = f"{pipeline}-events"
-    dead_letters = DeadLetters(
-        scope,
-        "event_dead_letters",
-        account=account,
-        key=key,
-        purpose=f"{pipeline}-dead-letters",
-        rules=[account.names.rule(purpose)],
-        alarm_topic_arn=alarms.arn,
-    )
+    dead_letters = _dead_letters(scope, account, key, alarms, pipeline, purpose)
     role = Role(
         scope,
         "commit_event",
@@ -117,4 +101,18 @@ def start_by_event(
         input_transformer=CloudwatchEventTargetInputTransformer(
             input_paths={"commit": "$.detail.commitId"}, input_template=template
         ),
+    )
+
+
+def _dead_letters(
+    scope: TerraformStack, account: Account, key: Key, alarms: Topic, pipeline: str, purpose: str
+) -> DeadLetters:
+    return DeadLetters(
+        scope,
+        "event_dead_letters",
+        account=account,
+        key=key,
+        purpose=f"{pipeline}-dead-letters",
+        rules=[account.names.rule(purpose)],
+        alarm_topic_arn=alarms.arn,
     )

@@ -12,7 +12,13 @@ from cdktf_cdktf_provider_aws.provider import AwsProvider, AwsProviderDefaultTag
 from constructs import Construct
 
 from modules.account import Account
+from modules.actions import Context
+from modules.encryption import Key
+from modules.findings_importer import GUARD, IMPORTER, SEALER
+from modules.function import FunctionReference
 from modules.names import Names
+from modules.source import Repository
+from modules.storage import Bucket
 from stacks import settings as declared
 from stacks.settings import Settings
 
@@ -89,3 +95,32 @@ class BaseStack(TerraformStack):
                     lock_method="POST" if backend.lock else None,
                     unlock_method="DELETE" if backend.lock else None,
                 )
+
+    def context(
+        self,
+        name: str,
+        pipeline: declared.ScanPipeline | declared.DeliveryPipeline,
+        key: Key,
+        sources: Sources,
+        *,
+        branch: str,
+        commit: str,
+    ) -> Context:
+        """What the actions of one pipeline share; ``branch`` and ``commit`` are literal or ``#{...}``."""
+        account = self.account
+        return Context(
+            account=account,
+            pipeline=name,
+            key=key,
+            artifacts=Bucket.named(account, "artifacts", key),
+            reports=Bucket.named(account, "reports", key),
+            importer=FunctionReference.named(account, IMPORTER),
+            guard=FunctionReference.named(account, GUARD),
+            sealer=FunctionReference.named(account, SEALER),
+            repository=Repository(pipeline.repository.name, account),
+            branch=branch,
+            commit=commit,
+            scripts_sha256=sources.scripts_sha256,
+            buildspecs=sources.buildspecs,
+            images=sources.images,
+        )

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from modules.actions import COMMIT, Context
+from modules.actions import COMMIT
 from modules.build_project import Vpc
 from modules.cluster_access import ClusterNamespace, grant_cluster_access
 from modules.encryption import Key
-from modules.findings_importer import GUARD, IMPORTER, SEALER
-from modules.function import FunctionReference
 from modules.image_registry import ImageRegistry, make_image_registry
 from modules.notifications import Topic
 from modules.pipeline import Pipeline
 from modules.pipeline_starter import start_by_event
 from modules.snyk import SnykParameters
-from modules.source import Repository
 from modules.stages import Build, Production, Publish, Source, Staging, Target, Verify, Zap
-from modules.storage import Bucket
 from stacks.base import BaseStack, Sources
 from stacks.settings import DeliveryPipeline, Environment, Settings
 
@@ -33,22 +29,7 @@ class DeliveryStack(BaseStack):
         key = Key.lookup(self, account)
         registry = ImageRegistry(pipeline.registry, account)
         make_image_registry(self, "registry", registry, key)
-        context = Context(
-            account=account,
-            pipeline=name,
-            key=key,
-            artifacts=Bucket.named(account, "artifacts", key),
-            reports=Bucket.named(account, "reports", key),
-            importer=FunctionReference.named(account, IMPORTER),
-            guard=FunctionReference.named(account, GUARD),
-            sealer=FunctionReference.named(account, SEALER),
-            repository=Repository(pipeline.repository.name, account),
-            branch=pipeline.branch,
-            commit=COMMIT,
-            scripts_sha256=sources.scripts_sha256,
-            buildspecs=sources.buildspecs,
-            images=sources.images,
-        )
+        context = self.context(name, pipeline, key, sources, branch=pipeline.branch, commit=COMMIT)
         snyk = pipeline.snyk
         staging = self._target(pipeline.staging, pipeline, registry)
         production = self._target(pipeline.production, pipeline, registry)

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from modules.actions import Context
 from modules.encryption import Key
-from modules.findings_importer import GUARD, IMPORTER, SEALER
-from modules.function import FunctionReference
 from modules.notifications import Topic
 from modules.pipeline import Pipeline
 from modules.pipeline_starter import start_by_function
 from modules.snyk import SnykParameters
-from modules.source import Repository
 from modules.stages import Scan, Source
-from modules.storage import Bucket
 from stacks.base import BaseStack, Sources
 from stacks.settings import ScanPipeline, Settings
 
@@ -36,22 +31,7 @@ class ScanStack(BaseStack):
         assert isinstance(pipeline, ScanPipeline)  # noqa: S101 - for the type checker; app.py chose by type
         account = self.account
         key = Key.lookup(self, account)
-        context = Context(
-            account=account,
-            pipeline=name,
-            key=key,
-            artifacts=Bucket.named(account, "artifacts", key),
-            reports=Bucket.named(account, "reports", key),
-            importer=FunctionReference.named(account, IMPORTER),
-            guard=FunctionReference.named(account, GUARD),
-            sealer=FunctionReference.named(account, SEALER),
-            repository=Repository(pipeline.repository.name, account),
-            branch="#{variables.BRANCH}",
-            commit="#{variables.COMMIT}",
-            scripts_sha256=sources.scripts_sha256,
-            buildspecs=sources.buildspecs,
-            images=sources.images,
-        )
+        context = self.context(name, pipeline, key, sources, branch="#{variables.BRANCH}", commit="#{variables.COMMIT}")
         snyk = pipeline.snyk
         Pipeline(
             self,

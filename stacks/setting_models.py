@@ -242,7 +242,7 @@ class Zap(_Model):
     scan: Literal["baseline", "full", "api"] = Field("baseline", description="baseline, full or api")
     target: values.HttpsUrl = Field(description="https URL of staging; for an api scan that of its definition")
     api_format: Literal["openapi", "soap", "graphql"] | None = Field(None, description="form of the api's definition")
-    minutes: values.WaitMinutes = Field(10, description="minutes, 1 to 2100")
+    minutes: values.WaitMinutes = Field(10, description="minutes, 1 to 1000")
 
     @model_validator(mode="after")
     def _api_has_a_format(self) -> "Zap":
@@ -272,7 +272,7 @@ class Environment(_Model):
     access: Literal["group", "edit-policy"] = Field(
         "group", description="group: a Kubernetes group that you bind; edit-policy: AmazonEKSEditPolicy"
     )
-    rollout_timeout: values.WaitMinutes = Field(10, description="minutes, 1 to 2100")
+    rollout_timeout: values.WaitMinutes = Field(10, description="minutes, 1 to 1000")
     vpc: Vpc | None = Field(None, description="for a cluster with a private endpoint")
 
 
@@ -311,7 +311,7 @@ class DeliveryPipeline(_Pipeline):
     scanners: Annotated[list[Verifier], AfterValidator(_one_reads_the_image)] = Field(
         min_length=1, description="snyk, snyk-code, snyk-container, grype; one of the last two at least"
     )
-    ecr_scan_timeout: values.WaitMinutes = Field(15, description="minutes to wait for ECR's own scan, 1 to 2100")
+    ecr_scan_timeout: values.WaitMinutes = Field(15, description="minutes to wait for ECR's own scan, 1 to 1000")
     zap: Zap = Field(description="OWASP ZAP's scan of staging")
     staging: Environment = Field(description="where each commit is deployed first")
     production: Environment = Field(description="where it goes after the approval")

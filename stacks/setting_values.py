@@ -437,5 +437,5 @@ Day = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", 
 
 # CodeBuild's longest and shortest build: https://docs.aws.amazon.com/codebuild/latest/APIReference/API_CreateProject.html
 BuildMinutes = Annotated[int, Field(ge=5, le=2160)]
-# A wait inside a build; an hour of the longest build is left for what surrounds it.
-WaitMinutes = Annotated[int, Field(ge=1, le=2100)]
+# A wait inside a build, which a deploy does twice (there and back): 2,160 minutes are the longest build.
+WaitMinutes = Annotated[int, Field(ge=1, le=1000)]

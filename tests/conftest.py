@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import sys
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT))
 from modules import bindings  # noqa: E402 - before anything imports the generated bindings
 
 bindings.start(os.environ).result()
+gc.enable()  # a synthesis does without the collector, a test session does not
 
 SETTINGS = ROOT / "tests" / "settings"
 # The project's own settings files, and the user's: the contract tests hold for whatever stands in it.

@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import image
@@ -31,7 +32,23 @@ def run_build_script(path: str) -> int:
     if not script.is_file():
         raise Failure(f"BUILD_SCRIPT {path!r} is not a file")
     print(f"running {path}", flush=True)
-    return show(["bash", str(script)])
+    return show(["bash", str(script)], own_environment(os.environ))
+
+
+def own_environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The environment as it was before pyenv's shim ran this script, so that the repository's .python-version counts.
+
+    The shim puts the interpreter that it chose first on PATH and hands its choice on in PYENV_*; the buildspec's
+    PYENV_VERSION is there to keep the repository from choosing ours, not to choose the repository's.
+    """
+    root = given.get("PYENV_ROOT")
+    kept = {name: value for name, value in given.items() if not name.lstrip("_").startswith("PYENV_")}
+    if root:
+        own = {f"{root}/bin", f"{root}/shims"}
+        path = given["PATH"].split(os.pathsep)
+        kept["PYENV_ROOT"] = root
+        kept["PATH"] = os.pathsep.join(part for part in path if part in own or not part.startswith(f"{root}/"))
+    return kept
 
 
 def now() -> int:

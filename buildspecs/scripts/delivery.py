@@ -19,7 +19,9 @@ PIPELINE = r"[a-z][a-z0-9-]{0,39}"
 REPOSITORY = r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
 # host[:port]/repository without tag or digest: an ECR host in any partition, or the loopback registry of the tests
 REGISTRY = rf"[a-z0-9][a-z0-9.-]*(:[0-9]+)?/{REPOSITORY}"
-SECONDS = r"[1-9][0-9]{0,4}"
+# Any image with its digest: https://github.com/distribution/reference/blob/main/regexp.go, without a tag
+IMAGE = rf"([A-Za-z0-9][A-Za-z0-9.-]*(:[0-9]{{1,5}})?/)?{REPOSITORY}@{DIGEST}"
+SECONDS = r"[1-9][0-9]{0,5}"  # CodeBuild's longest build has 129,600
 
 
 def in_repository(path: str, what: str) -> Path:

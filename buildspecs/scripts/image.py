@@ -4,8 +4,8 @@
     image.py fetch FILE      download this execution's archive and prove that it is the one that was described
 
 Build runs the repository's own code, so an archive may be made to look different to different readers. Therefore only
-the plainest form is taken: one manifest, each file once, nothing beside `oci-layout`, `index.json` and blobs, and each
-blob's content has the digest that is its name.
+the plainest form is taken: one manifest, each file once, nothing beside `oci-layout`, `index.json` and blobs, each
+blob's content has the digest that is its name, no key stands twice in `index.json`, and zeros follow the last file.
 """
 
 from __future__ import annotations
@@ -54,9 +54,14 @@ def _manifest_digest(file: Path) -> str:
                 index = content.read(INDEX_LIMIT)
             elif blob and _sha256(content) != blob.group(1):
                 raise Failure(f"{file}: the content of {name} is not what its name says")
+        end = archive.offset
+    if not _zeros_from(file, end):  # tarfile stops at the first block of zeros, other readers go on
+        raise Failure(f"{file}: something follows the end of the archive; right is nothing but zeros")
     if "oci-layout" not in sizes or not index:
         raise Failure(f"{file}: no oci-layout or no index.json in it: not an OCI archive")
-    listed = json.loads(index)
+    if len(index) != sizes["index.json"]:
+        raise Failure(f"{file}: index.json is longer than {INDEX_LIMIT} bytes")
+    listed = json.loads(index, object_pairs_hook=_once)
     manifests = listed.get("manifests") if isinstance(listed, dict) else None
     if not isinstance(manifests, list) or len(manifests) != 1 or not isinstance(manifests[0], dict):
         raise Failure(f"{file}: must hold exactly one image, of one platform")
@@ -67,6 +72,23 @@ def _manifest_digest(file: Path) -> str:
     if sizes.get(digest.replace("sha256:", "blobs/sha256/", 1)) != manifest.get("size"):
         raise Failure(f"{file}: the manifest {digest} is not in it, or has another size")
     return digest
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A JSON object, each key once. Case does not count: Go's reader takes `Manifests` for `manifests`."""
+    if len({key.casefold() for key, _ in pairs}) != len(pairs):
+        raise ValueError("a key stands twice in index.json")
+    return dict(pairs)
+
+
+def _zeros_from(file: Path, offset: int) -> bool:
+    """Whether `file` holds nothing but zeros from `offset` on."""
+    with file.open("rb") as stream:
+        stream.seek(offset)
+        while block := stream.read(BLOCK):
+            if block.strip(b"\0"):
+                return False
+    return True
 
 
 def fetch(file: Path) -> None:

@@ -10,7 +10,8 @@ Reads the commit's files and writes the folder `pipeline-resolved/`, which becom
 
 A manifest that cannot be resolved is written down as `failed` with one line of reason; the scanner's build then answers
 `no-evidence`. `--instead Pipfile=requirements.txt` is for a user's own `buildspec:`: it says that FILE, which that
-buildspec has just made in the source folder, stands for MANIFEST, a form that Snyk reads only with a build tool.
+buildspec has just made in the source folder (it must not be in the commit), stands for MANIFEST, a form that Snyk reads
+only with a build tool. snyk.py believes it only in a pipeline that has such a `buildspec:`.
 """
 
 from __future__ import annotations

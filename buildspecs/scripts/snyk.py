@@ -17,12 +17,15 @@ from __future__ import annotations
 
 import codecs
 import email.parser
+import importlib
 import json
+import os
 import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
+from email.message import Message
 from pathlib import Path
 
 import gate
@@ -142,23 +145,25 @@ def dependencies(folder: Path) -> tuple[int, object]:
     source.copy(source_dir(), work, LEFT_OUT)
     resolved = Path(setting("CODEBUILD_SRC_DIR_Resolved")).resolve()
     records = read_resolution(resolved)
-    add_resolved(resolved / "source", work)
-    replaced = {entry["manifest"] for entry in records if entry["instead"] and (work / entry["instead"]).is_file()}
-    for path in replaced:
-        _inside(work, path).unlink(missing_ok=True)
+    add_resolved(resolved / "source", work, replacements(work, records))
     problems = unresolved(work, {entry["manifest"]: entry for entry in records})
     if problems:
         raise NotScanned("Snyk was not started, it could not have seen all dependencies:\n  " + "\n  ".join(problems))
-    cli = Cli(folder)
-    calls: list[tuple[list[str], int, object]] = []  # options that also `snyk monitor` takes, exit code, report
-    for number, path in enumerate(source.manifests(work, "requirements.txt")):
+    levels = depth(work)
+    pythons: dict[str, Path] = {}
+    for path in source.manifests(work, "requirements.txt"):  # all are compared before the first one is completed
         infos = resolved / "python" / path
-        python = metadata_environment(folder / f"venv{number}", infos)  # which also checks them
-        complete(work / path, infos)
-        one = [f"--file={path}", "--package-manager=pip", f"--command={python}"]
+        pythons[path] = metadata_environment(folder / f"venv{len(pythons)}", infos)  # which also checks them
+        compare(work, path, pythons[path])
+    for path in pythons:
+        complete(work / path, resolved / "python" / path)
+    cli = Cli(folder)  # which reads the token: only when nothing is left that could refuse the artifact
+    calls: list[tuple[list[str], int, object]] = []  # options that also `snyk monitor` takes, exit code, report
+    for path in pythons:
+        one = [f"--file={path}", "--package-manager=pip", f"--command={pythons[path]}"]
         calls.append(([*one, f"--project-name={repository}:{path}"], *cli.test(["test", *one], work)))
     # --fail-fast: without it Snyk passes over a manifest that it cannot read, and says nothing in its JSON.
-    every = ["--all-projects", "--fail-fast", "--exclude=requirements.txt"]
+    every = ["--all-projects", "--fail-fast", "--exclude=requirements.txt", f"--detection-depth={levels}"]
     exit_code, report = cli.test(["test", *every], work)
     if exit_code == 3 and calls:
         print("snyk: no manifests besides requirements.txt")
@@ -222,18 +227,77 @@ def read_resolution(resolved: Path) -> list[dict[str, str]]:
         raise Failure(f"the artifact Resolved has no usable resolution.json of schema 1: {error!r}") from error
 
 
-def add_resolved(extra: Path, work: Path) -> None:
-    """Add the artifact's lock files to the copy. They may add to the commit, never replace what is in it."""
+def depth(work: Path) -> int:
+    """How many levels Snyk must look at to see every file (its default is 4); Failure for folders that it passes over."""
+    deepest = 1
+    for path in work.rglob("*"):
+        deepest = max(deepest, len(path.relative_to(work).parts))
+        name = path.name
+        passed_over = name == "requirements.txt" or (name.endswith("node_modules") and name != "node_modules")
+        if passed_over and path.is_dir():
+            raise Failure(f"{path.relative_to(work)}: Snyk passes over a folder of this name: rename it")
+    return deepest
+
+
+def replacements(work: Path, records: list[dict[str, str]]) -> dict[str, str]:
+    """What the artifact wants to take out of the copy: manifest -> the file in the artifact that stands for it.
+
+    Only the user's own buildspec may do that, and only with a manifest that Snyk could not read anyway: everything in
+    the artifact may have been written by a foreign package's setup.py.
+    """
+    wanted = {entry["manifest"]: entry["instead"] for entry in records if entry["instead"]}
+    present = {path.relative_to(work).as_posix(): path for path in source.walk(work)}
+    for manifest, instead in wanted.items():
+        says = f"the artifact Resolved says that {printable(instead, 200)} stands for {printable(manifest, 200)}"
+        if os.environ.get("OWN_BUILDSPEC") != "true":
+            raise Failure(f"{says}: only a pipeline with its own `buildspec:` may do that")
+        if manifest not in present or not obstacle(present[manifest]):
+            raise Failure(f"{says}: right is a manifest of the commit that Snyk cannot read unaided")
+        if Path(instead).name not in STATIC_FORMS:
+            raise Failure(f"{says}: right is one of {', '.join(STATIC_FORMS)}")
+    return wanted
+
+
+def add_resolved(extra: Path, work: Path, replaced: Mapping[str, str]) -> None:
+    """Add the artifact's lock files to the copy, and exchange the manifests in `replaced`.
+
+    Nothing that is in the commit is overwritten, and only what was expected is taken: a package-lock.json for a
+    package.json that has no lock file, and what stands for a manifest in `replaced`.
+    """
+    bare = [path for path in source.manifests(work, "package.json") if needs_lock(work, path)]
+    expected = {Path(path).with_name("package-lock.json").as_posix() for path in bare} | set(replaced.values())
+    added = set()
     for path in sorted(extra.rglob("*")):
         if path.is_dir() and not path.is_symlink():
             continue
         name = path.relative_to(extra).as_posix()
-        target = work / name
-        _inside(work, name)
-        if path.is_symlink() or not path.is_file() or path.name not in STATIC_FORMS or target.exists():
+        target = _inside(work, name)
+        if path.is_symlink() or not path.is_file() or name not in expected or os.path.lexists(work / name):
             raise Failure(f"the artifact Resolved holds source/{printable(name, 200)}, which it may not bring")
         target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, target)
+        added.add(name)
+    for manifest, instead in replaced.items():
+        if instead not in added:
+            raise Failure(f"{printable(instead, 200)}, which stands for {manifest}, is not in the artifact Resolved")
+        (work / manifest).unlink()  # a link itself, not what it leads to
+
+
+def obstacle(file: Path) -> str:
+    """Why Snyk cannot read a manifest unaided, and what to do; empty if it can, or if it is no manifest."""
+    name = file.name
+    if name in NEEDS_TOOL:
+        return (
+            f"Snyk runs {NEEDS_TOOL[name]} to read it, and no build tool may run where the token is: scan it with grype"
+        )
+    beside = DOTNET_FILES if file.suffix in DOTNET_PROJECTS else NEEDS_FILE.get(name, ())
+    if name == "pyproject.toml" and not re.search(
+        r"^\s*\[\s*(project|tool\.poetry)\s*[\].]", file.read_text("utf-8", "replace"), re.MULTILINE
+    ):
+        beside = ()  # only settings of tools
+    if beside and not any((file.parent / other).is_file() for other in beside):
+        return f"has no {' or '.join(beside)} beside it: commit one"
+    return ""
 
 
 def unresolved(work: Path, records: Mapping[str, Mapping[str, str]]) -> list[str]:
@@ -241,21 +305,9 @@ def unresolved(work: Path, records: Mapping[str, Mapping[str, str]]) -> list[str
     problems = []
     own = "or resolve it in the pipeline's own `buildspec:` with `resolve.py --instead {}=<a file Snyk reads unaided>`"
     for file in source.walk(work):
-        path, name = file.relative_to(work).as_posix(), file.name
-        beside: tuple[str, ...] = NEEDS_FILE.get(name, ())
-        if file.suffix in DOTNET_PROJECTS:
-            beside = DOTNET_FILES
-        if name == "pyproject.toml" and not re.search(
-            r"^\s*\[\s*(project|tool\.poetry)\s*[\].]", file.read_text("utf-8", "replace"), re.MULTILINE
-        ):
-            beside = ()  # only settings of tools
-        if name in NEEDS_TOOL:
-            problems.append(
-                f"{path}: Snyk runs {NEEDS_TOOL[name]} to read it, and no build tool may run where the token is: "
-                f"scan it with grype, {own.format(path)}"
-            )
-        elif beside and not any((file.parent / other).is_file() for other in beside):
-            problems.append(f"{path}: has no {' or '.join(beside)} beside it: commit one, {own.format(path)}")
+        path, name, why = file.relative_to(work).as_posix(), file.name, obstacle(file)
+        if why:
+            problems.append(f"{path}: {why}, {own.format(path)}")
         elif name == "requirements.txt" or (name == "package.json" and needs_lock(work, path)):
             entry = records.get(path, {"status": "failed", "reason": "the build `resolve` did not look at it"})
             if entry["status"] != "resolved":
@@ -276,6 +328,86 @@ def unreadable(file: Path) -> list[str]:
     ]
 
 
+def metadata(info: Path) -> Message:
+    """The head of a package's METADATA.
+
+    Readers disagree on what ends a line. All of them are taken here, so that a second `Version:` cannot hide in one.
+    """
+    file = info / "METADATA"
+    head = email.parser.HeaderParser().parsestr("\n".join(_text(file).splitlines()) if file.is_file() else "")
+    names, versions = head.get_all("Name", []), head.get_all("Version", [])
+    pin = f"{'|'.join(map(str, names))}=={'|'.join(map(str, versions))}"
+    if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+", pin):
+        raise Failure(f"the artifact Resolved holds {info.name}, which has no usable name and version")
+    return head
+
+
+def compare(work: Path, manifest: str, python: Path) -> None:
+    """Fail unless the packages' metadata agrees with itself and with what the commit asks for.
+
+    Foreign code ran where it was written: a setup.py can make an old version look like one without vulnerabilities.
+    """
+    (site,) = python.parent.parent.glob("lib/python3*/site-packages")
+    sys.path.append(str(site))  # the standard library cannot read requirements; the fresh environment's pip can
+    try:
+        packaging = importlib.import_module("pip._vendor.packaging.requirements")
+        parse = importlib.import_module("pip._vendor.packaging.version").Version
+    finally:
+        sys.path.remove(str(site))
+    installed = {}
+    for info in sorted(site.glob("*.dist-info")):
+        head = metadata(info)
+        name, version = str(head["Name"]), str(head["Version"])
+        folder = info.name[: -len(".dist-info")].split("-")
+        try:
+            installed[_normal(name)] = parse(version)
+            # A folder's name has "_" for "-".
+            same = _normal(folder[0]) == _normal(name) and parse(folder[1].replace("_", "-")) == parse(version)
+        except ValueError:
+            same = False
+        if not same:
+            raise Failure(f"the artifact Resolved holds {info.name}, whose METADATA says {name} {version}")
+    for line, needed in asked_for(work, manifest):
+        says = f"{manifest} asks for {printable(scrub(line), 200)!r}"
+        try:
+            wanted = packaging.Requirement(line)
+        except ValueError as error:
+            raise Failure(f"{says}, which is no requirement that can be compared: write `name==version`") from error
+        if wanted.marker and not wanted.marker.evaluate({"extra": ""}):
+            continue
+        found = installed.get(_normal(wanted.name))
+        if needed and found is None:
+            raise Failure(f"{says}, and the artifact Resolved does not hold it: it was not installed, or was hidden")
+        if found is not None and not wanted.specifier.contains(found, prereleases=True):
+            raise Failure(f"{says}, and the artifact Resolved holds {found}: the metadata was changed")
+
+
+def asked_for(work: Path, manifest: str) -> list[tuple[str, bool]]:
+    """The requirements in a file and in the files that it includes; False with those that only constrain.
+
+    Editable and bare URL requirements have no name to compare, and files at a URL are no part of the commit.
+    """
+    requirements = []
+    todo, seen = [(manifest, True)], set()
+    while todo:
+        path, needed = todo.pop()
+        file = _inside(work, path)
+        if not file.is_file():
+            raise Failure(f"{manifest} includes {printable(path, 200)}, which is no file in the repository")
+        if (file, needed) in seen:
+            continue
+        seen.add((file, needed))
+        for part in re.sub(r"\\\r?\n", "", _text(file)).splitlines():
+            line = re.split(r"(?:^|\s)(?:#|--(?:hash|config-settings?|global-option)\b)", part)[0].strip()
+            include = re.match(r"(-r|--requirement|-c|--constraint)\s*=?\s*['\"]?([^'\"]+)", line)
+            if include and "://" not in include[2]:
+                inside = needed and include[1] in ("-r", "--requirement")
+                todo.append((Path(os.path.normpath(Path(path).parent / include[2])).as_posix(), inside))
+            elif line and not re.match(r"-|[\w+.-]+:", line):
+                requirements.append((line, needed))
+    return requirements
+
+
 def complete(file: Path, infos: Path) -> None:
     """Add to a requirements.txt what was installed for it and Snyk's plugin would not reach from its lines.
 
@@ -284,13 +416,10 @@ def complete(file: Path, infos: Path) -> None:
     """
     packages: dict[str, str] = {}
     needs: dict[str, set[str]] = {}
-    for info in sorted(infos.glob("*/METADATA")):
-        head = email.parser.HeaderParser().parsestr(_text(info))
-        pin = f"{head['Name'] or ''}=={head['Version'] or ''}"
-        if not re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9._+!-]+", pin):
-            raise Failure(f"the artifact Resolved holds {info.parent.name}, which has no usable name and version")
+    for info in sorted(infos.glob("*.dist-info")):
+        head = metadata(info)
         name = _normal(str(head["Name"]))
-        packages[name] = pin
+        packages[name] = f"{head['Name']}=={head['Version']}"
         lines = [str(line) for line in head.get_all("Requires-Dist", [])]
         needs[name] = {
             _normal(re.split(r"[^A-Za-z0-9._-]", line)[0]) for line in lines if not re.search("extra *==", line)
@@ -326,6 +455,7 @@ def metadata_environment(venv: Path, infos: Path) -> Path:
     if made.code != 0:
         raise Failure(f"python3 -m venv failed: {printable(made.err + made.out, 300)}")
     site = next(venv.glob("lib/python3*/site-packages"))
+    names: set[str] = set()
     for info in sorted(infos.iterdir()) if infos.is_dir() else []:
         match = re.fullmatch(r"([A-Za-z0-9._]+)-[A-Za-z0-9._+!]+\.dist-info", info.name)
         files = sorted(info.iterdir()) if info.is_dir() and not info.is_symlink() else []
@@ -335,6 +465,9 @@ def metadata_environment(venv: Path, infos: Path) -> Path:
         )
         if not match or not files or not plain:
             raise Failure(f"the artifact Resolved holds {printable(info.name, 200)}, which is no plain metadata")
+        if _normal(match[1]) in names:
+            raise Failure(f"the artifact Resolved holds {info.name} and another version of the same package")
+        names.add(_normal(match[1]))
         for own in site.glob("*.dist-info"):  # pip in another version, say: the resolved one counts
             if _normal(own.name.split("-")[0]) == _normal(match[1]):
                 shutil.rmtree(own)

@@ -12,10 +12,10 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
-from sealer.service import seal
 
 from common.log import one_line
 from common.strict import MalformedError, clean
+from sealer.service import seal
 
 MESSAGE_LIMIT = 5000  # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_FailureDetails.html
 

@@ -122,6 +122,59 @@ def test_the_build_script_runs_first_and_its_files_get_into_the_image(
     assert [file.read_text().strip() for file in kept] == [JUNIT, JUNIT]
 
 
+def test_the_build_script_gets_the_environment_without_pyenvs_choice_for_us(
+    build: Callable[..., Any], repository: Path, stand_ins: Any, tmp_path: Path
+) -> None:
+    """What the shim leaves behind when it runs our script: libexec/pyenv and libexec/pyenv-exec export these."""
+    fake_buildah(stand_ins)
+    root, seen = "/pyenv", tmp_path / "seen"
+    (repository / "build.sh").write_text(f"/usr/bin/env > {seen}\nexit 1\n")
+    shims = f"{root}/shims:{root}/bin:/pyenv-like/bin:{os.environ['PATH']}"
+    shim = {
+        "PATH": f"{root}/versions/3.14.0/bin:{root}/libexec:{root}/plugins/python-build/bin:{stand_ins.path}:{shims}",
+        "PYENV_ROOT": root, "PYENV_VERSION": "3.14.0", "PYENV_DIR": "/", "PYENV_HOOK_PATH": f"{root}/pyenv.d",
+        "_PYENV_INSTALL_PREFIX": root,
+    }  # fmt: skip
+
+    done = build(BUILD_SCRIPT="build.sh", OTHER="kept", **shim)
+
+    assert "ended with exit code 1" in done.stderr
+    got = dict(line.split("=", 1) for line in seen.read_text().splitlines())
+    assert {name: value for name, value in got.items() if "PYENV" in name} == {"PYENV_ROOT": root}
+    assert got["PATH"] == f"{stand_ins.path}:{shims}"
+    assert got["OTHER"] == "kept"
+
+
+def test_the_repository_chooses_its_own_builds_interpreter(
+    repository: Path, scripts: Path, stand_ins: Any, tmp_path: Path
+) -> None:
+    """The real shim runs build_image.py with the buildspec's choice; the build script gets the repository's."""
+    root = os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))
+    shim = Path(root, "shims", "python3")
+    if not shim.is_file():
+        pytest.skip("pyenv is not installed: CI's machines have no shim of it, and nothing else could stand for it")
+    installed = sorted(
+        path.name for path in Path(root, "versions").glob("3.*.*") if (path / "bin" / "python3").exists()
+    )
+    fitting = [name for name in installed if (3, 9) <= tuple(map(int, name.split(".")[:2])) <= (3, 11)]
+    if len(installed) < 2 or not fitting:
+        pytest.skip("pyenv has no second version of Python that could be the repository's")
+    fake_buildah(stand_ins)
+    (repository / ".python-version").write_text(fitting[0] + "\n")
+    (repository / "build.sh").write_text("python3 --version\nexit 1\n")
+    environment = {
+        "PATH": f"{root}/shims:{root}/bin:{stand_ins.folder}/bin:/usr/bin:/bin", "HOME": str(tmp_path),
+        "PYENV_VERSION": "3", "CODEBUILD_SRC_DIR": str(repository), "PIPELINE": "payments", "EXECUTION": EXECUTION,
+        "ARTIFACTS_BUCKET": "acme", "BUILD_SCRIPT": "build.sh", "PYTHONDONTWRITEBYTECODE": "1",
+    }  # fmt: skip
+    done = subprocess.run(
+        [str(shim), str(scripts / "build_image.py"), str(tmp_path / "out")], cwd=repository, env=environment,
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert "ended with exit code 1" in done.stderr
+    assert f"Python {fitting[0]}\n" in done.stdout
+
+
 def test_a_failing_unit_test_fails_the_build_after_its_report_is_kept(
     build: Callable[..., Any], repository: Path, stand_ins: Any, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import yaml
 
 BUILDSPECS = Path(__file__).resolve().parents[2] / "buildspecs"
 FILES = sorted(BUILDSPECS.glob("*.yml"))
+OWN = BUILDSPECS.parent / "tests" / "settings" / "own-resolve.yml"
 MINE = ("resolve", "scan-snyk", "scan-snyk-code", "scan-snyk-container", "scan-grype", "scan-git-secrets")
 FIRST = [
     'aws s3 cp "$SCRIPTS_URI" /tmp/scripts.zip --only-show-errors',
@@ -54,6 +56,45 @@ def test_form(file: Path) -> None:
         assert set(phase) <= {"on-failure", "commands"}, name
         assert phase.get("on-failure") == (None if (file.stem, name) in GOES_ON else "ABORT"), name
     assert "post_build" not in content["phases"], "runs even after a build that failed"
+
+
+@pytest.mark.parametrize("file", [*FILES, OWN], ids=lambda file: file.stem)
+def test_no_commit_chooses_the_interpreter(file: Path) -> None:
+    """In CodeBuild's image python3 is pyenv's shim, which obeys the repository's .python-version unless this says other.
+
+    A prefix stands for the newest installed version. PYENV_DIR is no help: it only says where to look first, after
+    that pyenv looks in the current folder all the same. https://github.com/pyenv/pyenv#choosing-the-python-version
+    """
+    assert yaml.safe_load(file.read_text())["env"]["variables"]["PYENV_VERSION"] == "3"
+
+
+@pytest.mark.parametrize("script", [[], ["folder/script.py"]], ids=["here", "script elsewhere"])
+def test_pyenv_obeys_the_buildspec_and_not_the_repository(tmp_path: Path, script: list[str]) -> None:
+    """The real shim. Old versions of it also looked beside a script whose path has a slash."""
+    root = os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))
+    shim = Path(root, "shims", "python3")
+    if not shim.is_file():
+        pytest.skip("pyenv is not installed: CI's machines have no shim of it, and nothing else could stand for it")
+    environment = {"PATH": f"{root}/shims:{root}/bin:/usr/bin:/bin", "HOME": str(tmp_path)}
+    code = "import sys; print(sys.base_prefix)"
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "script.py").write_text(code + "\n")
+
+    def chosen(**variables: str) -> str:
+        done = subprocess.run(
+            [str(shim), *(script or ["-c", code])], cwd=tmp_path, env={**environment, **variables},
+            capture_output=True, text=True, check=False, timeout=60,
+        )  # fmt: skip
+        return done.stdout.strip() if done.returncode == 0 else done.stderr
+
+    wanted = yaml.safe_load((BUILDSPECS / "deploy.yml").read_text())["env"]["variables"]
+    ours = chosen(**wanted)
+    assert Path(ours).parent == Path(root, "versions")
+    for folder in (tmp_path, tmp_path / "folder"):
+        (folder / ".python-version").write_text("9.9.9\n")
+    assert chosen() != ours  # an error or, in newer versions of pyenv, the system's own interpreter
+    assert chosen(PYENV_DIR="/") != ours
+    assert chosen(**wanted) == ours
 
 
 @each

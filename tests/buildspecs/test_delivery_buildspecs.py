@@ -168,6 +168,7 @@ def test_the_ecr_gates_summary_is_exported(run: Callable[..., Any], stand_ins: A
 def test_zap_asks_the_gate_with_the_cli_of_its_image(run: Callable[..., Any], stand_ins: Any, tmp_path: Path) -> None:
     """ZAP's image brings AWS CLI 1 (its Dockerfile: pip install awscli), which knows no --cli-binary-format."""
     (tmp_path / "zap").mkdir()
+    stand_ins.expect("aws", "s3", "cp", "*", "s3://reports/*/zap-staging/raw.json", "--only-show-errors")
     stand_ins.answer_gate("{}")
     done = run("scan-zap", ZAP_SCAN="baseline", ZAP_MINUTES="5", ZAP_TARGET="https://localhost:1/")
     assert done.returncode == 1

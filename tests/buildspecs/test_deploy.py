@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +22,9 @@ import pytest
 DIGEST = "sha256:" + "a" * 64
 REGISTRY = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/acme/payments"
 PINNED = f"{REGISTRY}@{DIGEST}"
+BUSYBOX = "docker.io/library/busybox@sha256:" + "b" * 64
 KEY = "releases/payments/staging/manifests.yaml"
-DEPLOYMENT = """
+DEPLOYMENT = f"""
 apiVersion: apps/v1
 kind: Deployment
 metadata:
@@ -30,7 +34,7 @@ spec:
     spec:
       initContainers:
         - name: wait
-          image: busybox:1.36
+          image: {BUSYBOX}
       containers:
         - name: web
           image: payments:dev
@@ -84,6 +88,7 @@ def deploy(
             "ENVIRONMENT": "staging",
             "ROLLOUT_TIMEOUT": "60",
             "ARTIFACTS_BUCKET": "artifacts",
+            "OTHER_IMAGES": json.dumps([BUSYBOX]),
         }
         return subprocess.run(
             [sys.executable, str(scripts / "deploy.py")],
@@ -152,12 +157,12 @@ def test_the_digest_is_applied_waited_for_and_recorded(deploy: Callable[..., Any
     assert done.returncode == 0, done.stderr
     objects = applied(stand_ins, 1)
     assert [item["kind"] for item in objects] == ["Deployment", "Service"]
-    assert images(objects) == ["busybox:1.36", PINNED]
+    assert images(objects) == [BUSYBOX, PINNED]
     order = [call.arguments[:2] for call in stand_ins.calls()]
     assert order.index(["s3", "cp"]) < order.index(["apply", "--namespace"])  # the way back first
     record = next(call for call in stand_ins.calls("aws") if call.arguments[3] == f"s3://artifacts/{KEY}")
     (recorded,) = record.files.values()
-    assert images(json.loads(recorded)["items"]) == ["busybox:1.36", PINNED]
+    assert images(json.loads(recorded)["items"]) == [BUSYBOX, PINNED]
     rollout = next(call for call in stand_ins.calls("kubectl") if call.arguments[0] == "rollout")
     login = next(call for call in stand_ins.calls("aws") if call.arguments[0] == "eks")
     assert rollout.environment["KUBECONFIG"] == login.arguments[-1]
@@ -188,7 +193,7 @@ def test_kustomizations_and_single_files_are_rendered(
     done = deploy(MANIFESTS=manifests)
 
     assert done.returncode == 0, done.stderr
-    assert images(applied(stand_ins)) == ["busybox:1.36", PINNED]
+    assert images(applied(stand_ins)) == [BUSYBOX, PINNED]
 
 
 def test_every_kind_of_workload_is_waited_for(deploy: Callable[..., Any], repository: Path, stand_ins: Any) -> None:
@@ -207,13 +212,13 @@ def test_every_kind_of_workload_is_waited_for(deploy: Callable[..., Any], reposi
 
 @pytest.mark.parametrize(
     ("name", "count", "shown"),
-    [("payment", 0, "images: busybox:1.36, payments:dev"), ("payments", 2, "images: payments:1, payments:dev")],
+    [("payment", 0, f"images: {BUSYBOX}, payments:dev"), ("payments", 2, "images: payments:1, payments:dev")],
 )
 def test_the_image_must_match_exactly_one_container(
     deploy: Callable[..., Any], repository: Path, stand_ins: Any, name: str, count: int, shown: str
 ) -> None:
     if count == 2:  # init containers count
-        (repository / "k8s" / "deployment.yaml").write_text(DEPLOYMENT.replace("busybox:1.36", "payments:1"))
+        (repository / "k8s" / "deployment.yaml").write_text(DEPLOYMENT.replace(BUSYBOX, "payments:1"))
     done = deploy(IMAGE_NAME=name)
     assert done.returncode == 1
     assert f"exactly one container must have the image {name!r}, but {count} have it; {shown}" in done.stderr
@@ -244,7 +249,7 @@ def test_a_name_is_matched_as_a_whole(deploy: Callable[..., Any], repository: Pa
 def test_a_digest_that_another_container_has_already_is_refused(
     deploy: Callable[..., Any], repository: Path, stand_ins: Any
 ) -> None:
-    (repository / "k8s" / "deployment.yaml").write_text(DEPLOYMENT.replace("busybox:1.36", PINNED))
+    (repository / "k8s" / "deployment.yaml").write_text(DEPLOYMENT.replace(BUSYBOX, PINNED))
     done = deploy()
     assert done.returncode == 1
     assert "must stand in exactly one container" in done.stderr
@@ -466,3 +471,344 @@ def test_a_malformed_value_touches_nothing(deploy: Callable[..., Any], stand_ins
     assert done.returncode == 1
     assert f"environment variable {name}" in done.stderr
     assert stand_ins.calls() == []
+
+
+EVIL = "docker.io/evil/miner:latest"
+DIGESTED = "docker.io/evil/miner@sha256:" + "c" * 64
+JOB = """
+apiVersion: batch/v1
+kind: CronJob
+metadata: {name: job}
+spec:
+  schedule: "0 0 * * *"
+  suspend: true
+  jobTemplate: {spec: {template: {spec: {containers: [{name: job, image: IMAGE}]}}}}
+"""
+POD = "metadata: {name: more}\nspec: {containers: [], SORT: [{name: more, image: IMAGE}]}\n"
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        JOB,
+        *(
+            "apiVersion: v1\nkind: Pod\n" + POD.replace("SORT", sort)
+            for sort in ("initContainers", "ephemeralContainers")
+        ),
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: more}\nspec: {containers: [{name: more, image: IMAGE}]}\n",
+        "apiVersion: v1\nkind: PodTemplate\nmetadata: {name: m}\ntemplate: {spec: {containers: [{name: m, image: IMAGE}]}}\n",
+        "apiVersion: apps/v1\nkind: DaemonSet\nmetadata: {name: m}\n"
+        "spec: {template: {spec: {containers: [{name: m, image: IMAGE}]}}}\n",
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: m}\nspec: {volumes: [{name: m, image: {reference: IMAGE}}]}\n",
+        "apiVersion: example.com/v1\nkind: Machine\nmetadata: {name: m}\nspec: {image: IMAGE}\n",
+    ],
+)
+def test_no_other_image_stands_beside_the_scanned_one(
+    deploy: Callable[..., Any], repository: Path, stand_ins: Any, manifest: str
+) -> None:
+    (repository / "k8s" / "more.yaml").write_text(manifest.replace("IMAGE", EVIL))
+    done = deploy()
+    assert done.returncode == 1
+    assert f"images that nobody scanned: {EVIL}; give each its digest" in done.stderr
+    assert stand_ins.calls() == []
+
+    (repository / "k8s" / "more.yaml").write_text(manifest.replace("IMAGE", DIGESTED))
+    assert f"images that nobody scanned: {DIGESTED};" in deploy().stderr  # a digest alone does not do
+    assert stand_ins.calls() == []
+
+
+def test_without_the_variable_no_other_image_is_allowed(deploy: Callable[..., Any], stand_ins: Any) -> None:
+    assert f"images that nobody scanned: {BUSYBOX};" in deploy(OTHER_IMAGES="").stderr
+    assert f"images that nobody scanned: {BUSYBOX};" in deploy(OTHER_IMAGES="[]").stderr
+    assert stand_ins.calls() == []
+
+
+def test_an_other_image_that_is_named_is_applied_as_it_is(
+    deploy: Callable[..., Any], repository: Path, stand_ins: Any
+) -> None:
+    (repository / "k8s" / "more.yaml").write_text(JOB.replace("IMAGE", DIGESTED))
+    labels = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c, labels: {image: x}}\ndata: {image: y}\n"
+    (repository / "k8s" / "texts.yaml").write_text(labels)  # keys of that name that run nothing
+    expect_login(stand_ins)
+    expect_last_release(stand_ins)
+    expect_apply(stand_ins, "new", "--dry-run=server", code=1, stderr="stop here")
+    assert "stop here" in deploy(OTHER_IMAGES=json.dumps([BUSYBOX, DIGESTED])).stderr
+    (job,) = [item for item in applied(stand_ins) if item["kind"] == "CronJob"]
+    assert job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["image"] == DIGESTED
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("busybox", "must be a JSON list of texts"),
+        ('{"a": "b"}', "must be a JSON list of texts"),
+        ("[1]", "must be a JSON list of texts"),
+        ('["busybox:1.36"]', "'busybox:1.36' has no digest, and a tag can move; write name@sha256:"),
+        (json.dumps(["busybox@" + DIGEST + "\n"]), "has no digest"),
+        (json.dumps([BUSYBOX, "busybox@" + DIGEST[:-1]]), "has no digest"),
+    ],
+)
+def test_other_images_are_digests_or_nothing_happens(
+    deploy: Callable[..., Any], stand_ins: Any, value: str, message: str
+) -> None:
+    done = deploy(OTHER_IMAGES=value)
+    assert done.returncode == 1
+    assert "environment variable OTHER_IMAGES" in done.stderr
+    assert message in done.stderr
+    assert stand_ins.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("kind: Deployment", "kind: ReplicaSet"),
+        ("apps/v1", "example.com/v1"),
+        ("spec:\n  template:", "spec:\n  replicas: 0\n  template:"),
+        (
+            "kind: Deployment\nmetadata:\n  name: web\nspec:\n",
+            "kind: StatefulSet\nmetadata:\n  name: web\nspec:\n  updateStrategy: {rollingUpdate: {partition: 3}}\n",
+        ),
+    ],
+)
+def test_the_image_must_run_for_the_rollout_to_succeed(
+    deploy: Callable[..., Any], repository: Path, stand_ins: Any, old: str, new: str
+) -> None:
+    assert old in DEPLOYMENT
+    (repository / "k8s" / "deployment.yaml").write_text(DEPLOYMENT.replace(old, new, 1))
+    done = deploy()
+    assert done.returncode == 1
+    assert "web holds the image 'payments', but no rollout would prove that it runs" in done.stderr
+    assert stand_ins.calls() == []
+
+
+def test_a_suspended_job_is_no_release(deploy: Callable[..., Any], repository: Path, stand_ins: Any) -> None:
+    (repository / "k8s" / "deployment.yaml").write_text(JOB.replace("IMAGE", "payments:dev"))
+    done = deploy()
+    assert done.returncode == 1
+    assert "CronJob job holds the image 'payments', but no rollout would prove that it runs" in done.stderr
+
+
+class Remote:
+    """A server that counts who asks. 0.0.0.0: for 127.0.0.1 Go uses no proxy, whatever the environment says."""
+
+    def __init__(self) -> None:
+        remote = self
+        self.requests: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                remote.requests.append(self.path)
+                self.send_error(404)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://0.0.0.0:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+@pytest.fixture
+def remote() -> Iterator[Remote]:
+    there = Remote()
+    yield there
+    there.server.shutdown()
+    there.server.server_close()
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "resources: [ENTRY]",
+        "Resources: [ENTRY]",
+        "bases: [ENTRY]",
+        "components: [ENTRY]",
+        "generators: [ENTRY]",
+        "transformers: [ENTRY]",
+        "validators: [ENTRY]",
+        "configurations: [ENTRY]",
+        "crds: [ENTRY]",
+        "openapi: {path: ENTRY}",
+        "patches: [{path: ENTRY}]",
+        "patchesStrategicMerge: [ENTRY]",
+        "patchesJson6902: [{path: ENTRY, target: {kind: Service, name: web, version: v1}}]",
+        "replacements: [{path: ENTRY}]",
+        "configMapGenerator: [{name: c, files: [key=ENTRY]}]",
+        "configMapGenerator: [{name: c, envs: [ENTRY]}]",
+        "secretGenerator: [{name: c, env: ENTRY}]",
+        "x: &a [ENTRY]\nresources: *a",
+    ],
+)
+def test_an_address_in_any_field_is_refused_before_anything_is_fetched(
+    deploy: Callable[..., Any], repository: Path, stand_ins: Any, remote: Remote, fields: str
+) -> None:
+    base = repository / "k8s" / "base"
+    base.mkdir()
+    (base / "kustomization.yml").write_text(f"# base\n---\n{fields}\n".replace("ENTRY", f"{remote.url}/x.yaml"))
+    (repository / "k8s" / "kustomization.yaml").write_text("resources: [deployment.yaml, base]\n")
+    done = deploy()
+    assert done.returncode == 1
+    assert "k8s/base/kustomization.yml names 'http://0.0.0.0:" in done.stderr
+    assert "which is an address and not part of the commit" in done.stderr
+    assert (remote.requests, stand_ins.calls()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "https://github.com/org/repo//base?ref=main",
+        "HTTPS://example.com/base.yaml",
+        "git::https://example.com/repo",
+        "git@github.com:org/repo",
+        "user@example.com:org/repo",
+        "ssh://git@example.com/org/repo",
+        "file:///etc",
+        "github.com/org/repo",
+        "GitHub.com/org/repo/base",
+        "gh:org/repo",
+        "example.com/org/repo.git",
+        "example.com/org/_git/repo",
+        "org/repo//base",
+        "base?ref=main",
+    ],
+)
+def test_every_form_of_a_remote_base_is_an_address(
+    deploy: Callable[..., Any], repository: Path, stand_ins: Any, entry: str
+) -> None:
+    (repository / "k8s" / entry).mkdir(parents=True)  # a folder of that name does not help: kustomize goes remote
+    (repository / "k8s" / "kustomization.yaml").write_text(f"resources: [deployment.yaml, '{entry}']\n")
+    done = deploy()
+    assert done.returncode == 1
+    assert f"k8s/kustomization.yaml names {entry!r}, which is an address" in done.stderr
+    assert stand_ins.calls() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("helmCharts: [{name: x, repo: 'https://example.com'}]", "charts are not part of the commit"),
+        ("resources: [../../elsewhere]", "'../../elsewhere', which lies outside the repository"),
+        ("resources: [missing]", "'missing', which is not in the repository"),
+        ("resources: [deployment.yaml]\n---\nresources: [x]", "cannot be read as one YAML document"),
+        ("resources: [", "cannot be read as one YAML document"),
+        ("", "cannot be read as one YAML document"),
+    ],
+)
+def test_a_kustomization_that_leaves_the_commit_or_cannot_be_read_is_refused(
+    deploy: Callable[..., Any], repository: Path, stand_ins: Any, tmp_path: Path, content: str, message: str
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (repository / "k8s" / "kustomization.yaml").write_text(content + "\n")
+    done = deploy()
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert stand_ins.calls() == []
+
+
+@pytest.mark.parametrize("customized", [False, True])
+def test_a_link_that_leads_out_of_the_repository_is_refused(
+    deploy: Callable[..., Any], repository: Path, stand_ins: Any, tmp_path: Path, customized: bool
+) -> None:
+    (tmp_path / "more.yaml").write_text("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: outside}\n")
+    (repository / "k8s" / "more.yaml").symlink_to(tmp_path / "more.yaml")
+    if customized:
+        (repository / "k8s" / "kustomization.yaml").write_text("resources: [deployment.yaml, more.yaml]\n")
+    done = deploy()
+    assert done.returncode == 1
+    assert "k8s/more.yaml is a link that leads out of the repository" in done.stderr
+    assert stand_ins.calls() == []
+
+
+def test_what_a_kustomization_holds_itself_is_no_address(
+    deploy: Callable[..., Any], repository: Path, stand_ins: Any
+) -> None:
+    """Patches in place, literals and annotations may speak of https:// as they like."""
+    (repository / "k8s" / "kustomization.yaml").write_text("""
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [deployment.yaml]
+commonAnnotations: {docs: "https://example.com/?a=b"}
+configMapGenerator: [{name: c, literals: ["URL=https://example.com"]}]
+patches:
+  - patch: |-
+      apiVersion: apps/v1
+      kind: Deployment
+      metadata: {name: web, annotations: {see: "https://example.com"}}
+""")
+    expect_login(stand_ins)
+    expect_last_release(stand_ins)
+    expect_apply(stand_ins, "new", "--dry-run=server", code=1, stderr="stop here")
+    assert "stop here" in deploy().stderr
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        "resources: [URL/x.yaml]",
+        "resources: [URL/repo.git]",
+        "generators:\n  - |-\n    apiVersion: builtin\n    kind: ConfigMapGenerator\n"
+        "    metadata: {name: c}\n    files: [URL/x]\n",
+    ],
+)
+def test_rendering_reaches_no_network_whatever_the_check_did_not_see(
+    load: Callable[[str], Any],
+    need: Callable[[str], str],
+    repository: Path,
+    remote: Remote,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fields: str,
+) -> None:
+    need("kubectl")
+    need("git")
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    (repository / "k8s" / "kustomization.yaml").write_text(fields.replace("URL", remote.url))
+    deploy = load("deploy")
+    cluster = deploy.Cluster(tmp_path / "kubeconfig", "shop")
+
+    with pytest.raises(deploy.Failure, match="kubectl patch exited with 1"):
+        deploy.rendered(cluster, repository / "k8s")
+    assert remote.requests == []
+
+    monkeypatch.setattr(deploy, "without_network", lambda home: dict(os.environ))
+    with pytest.raises(deploy.Failure):
+        deploy.rendered(cluster, repository / "k8s")
+    assert remote.requests != []  # so it was the environment that held it back
+
+
+def test_git_may_use_no_protocol_while_rendering(
+    load: Callable[[str], Any], need: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Not even its own for a path; ssh asks no proxy, and is held back the same way."""
+    need("git")
+    subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "there")], check=True)
+    asked = ["git", "ls-remote", f"file://{tmp_path}/there"]
+    assert subprocess.run(asked, capture_output=True, check=False).returncode == 0
+    environment = load("deploy").without_network(tmp_path)
+    done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 128
+    assert "transport 'file' not allowed" in done.stderr
+
+
+def test_rendering_has_no_credentials(load: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "SNYK_TOKEN"):
+        monkeypatch.setenv(name, "x")
+    environment = load("deploy").without_network(Path("/home"))
+    assert not [name for name in environment if name.startswith(("AWS_", "SNYK_", "CODEBUILD_"))]
+    assert environment["HOME"] == "/home"
+
+
+def test_all_calls_at_their_limits_end_before_the_build_does(load: Callable[[str], Any]) -> None:
+    """The build has two rollouts and 20 minutes; 5 of those are for what comes before deploy.py."""
+    deploy = load("deploy")
+    source = (Path(deploy.__file__)).read_text()
+    calls = 4 * deploy.CALL_SECONDS + 4 * deploy.AWS_SECONDS + 2 * deploy.GRACE_SECONDS
+    assert calls <= 15 * 60
+    # No call of AWS has a limit of its own, and render, dry run, apply and put back are all there is of kubectl's.
+    assert source.count("aws(") == source.count("timeout=AWS_SECONDS") == 4
+    assert source.count("cluster.apply(") == 3
+    longest = load("delivery").SECONDS
+    assert re.fullmatch(longest, str(2100 * 60))  # the longest wait that pipelines.yaml takes

@@ -118,7 +118,7 @@ def test_every_other_verdict_fails(gate: Run, stand_ins: Any, report: Path, verd
 
 
 @pytest.mark.parametrize("kind", ["missing", "empty", "directory"])
-def test_without_a_report_nothing_is_uploaded_and_the_importer_is_asked(
+def test_without_a_report_an_empty_object_takes_the_place_of_an_earlier_attempts(
     gate: Run, stand_ins: Any, tmp_path: Path, kind: str
 ) -> None:
     file = tmp_path / "no-report"
@@ -126,11 +126,21 @@ def test_without_a_report_nothing_is_uploaded_and_the_importer_is_asked(
         file.write_text("")
     elif kind == "directory":
         file.mkdir()
+    stand_ins.expect("aws", "s3", "cp", "*", f"s3://acme-reports/{KEY}", "--only-show-errors")
     expect_invoke(stand_ins, {**ANSWER, "verdict": "no-evidence"})
     done = gate("grype", "image", str(file), "2")
     assert done.returncode == 1
-    assert "no report to upload" in done.stdout
-    assert json.loads(stand_ins.calls("aws")[0].arguments[7])["exit_code"] == 2
+    assert "there is no report; an empty one is uploaded" in done.stdout
+    upload, invoke = stand_ins.calls("aws")
+    assert upload.files[upload.arguments[2]] == ""
+    request = json.loads(invoke.arguments[7])
+    assert (request["exit_code"], request["key"]) == (2, KEY)
+
+
+def test_an_empty_object_that_cannot_be_uploaded_fails(gate: Run, stand_ins: Any, tmp_path: Path) -> None:
+    stand_ins.expect("aws", "s3", "cp", "*", f"s3://acme-reports/{KEY}", "--only-show-errors", code=1, stderr="denied")
+    done = gate("grype", "image", str(tmp_path / "no-report"), "0")
+    assert (done.returncode, done.stderr) == (1, "error: aws s3 cp exited with 1: denied\n")
 
 
 def test_git_secrets_has_a_text_report(gate: Run, stand_ins: Any, report: Path) -> None:

@@ -31,10 +31,9 @@ class Bench:
         (self.pipeline / "bin/git-secrets").symlink_to(git_secrets)
 
     def gate(self, scope: str, code: int, report: bool = True, verdict: str = "pass") -> None:
-        if report:
-            target = f"s3://acme-reports/reports/payments/{EXECUTION}/git-secrets-{scope}/raw.txt"
-            keeps = {2: self.folder / f"{scope}.txt"}
-            self.aws.expect("aws", "s3", "cp", "*", target, "--only-show-errors", keeps=keeps)
+        target = f"s3://acme-reports/reports/payments/{EXECUTION}/git-secrets-{scope}/raw.txt"
+        keeps = {2: self.folder / (f"{scope}.txt" if report else "empty")}
+        self.aws.expect("aws", "s3", "cp", "*", target, "--only-show-errors", keeps=keeps)
         counts = dict.fromkeys(("critical", "high", "medium", "low", "informational", "ungraded", "waived"), 0)
         answer = {
             "schema": 1,
@@ -64,6 +63,7 @@ class Bench:
         )  # fmt: skip
         assert "Traceback" not in done.stderr
         reports = [file.read_text() for file in self.folder.glob("*.txt")]
+        assert not (self.folder / "empty").exists() or not (self.folder / "empty").read_text()
         for text in (done.stdout, done.stderr, *reports, *(str(call.arguments) for call in self.aws.calls())):
             assert KEY not in text
             assert SECRET not in text
@@ -118,6 +118,70 @@ def test_the_commit_cannot_allow_its_own_key(bench: Bench) -> None:
     assert bench.report()[1:-1] == ["app.py:1: aws-access-key-id"]
 
 
+EXAMPLE = "AKIA" + "IOSFODNN7EXAMPLE"  # AWS's own, which git-secrets registers as allowed
+
+
+def test_a_key_beside_awss_example_is_found(bench: Bench) -> None:
+    (bench.source / EXAMPLE).mkdir()
+    (bench.source / EXAMPLE / "a.py").write_text(f"key = '{KEY}'\n")
+    (bench.source / "b.py").write_text(f"key = '{KEY}'  # not {EXAMPLE}\n")
+    bench.gate("source", 1, verdict="findings")
+    assert bench.run().returncode == 1
+    assert bench.report()[1:-1] == ["[redacted]/a.py:1: aws-access-key-id", "b.py:1: aws-access-key-id"]
+
+
+BINARY = {
+    "a NUL somewhere": f"first\nkey = {KEY}\n".encode() + b"\0",
+    "NULs around it": b"\nx\0" + KEY.encode() + b"\0y\n",
+    "UTF-16": f"first\nkey = {KEY}\n".encode("utf-16"),
+    "UTF-16 without a mark": f"first\r\n{KEY}\r\n".encode("utf-16-be"),
+    "no text": b"\xff\xfe\x00\x80\n" + KEY.encode() + b"\xff\n",
+}
+
+
+@pytest.mark.parametrize("name", BINARY)
+def test_a_key_in_a_binary_file_is_found(bench: Bench, name: str) -> None:
+    file = bench.source / "data.bin"
+    file.write_bytes(BINARY[name])
+    file.chmod(0o444)
+    bench.gate("source", 1, verdict="findings")
+    assert bench.run().returncode == 1
+    assert bench.report()[1:-1] == ["data.bin:2: aws-access-key-id"]
+    assert file.read_bytes() == BINARY[name]  # the commit's own file is left alone
+
+
+def test_a_file_cannot_cut_off_what_follows_it(bench: Bench) -> None:
+    (bench.source / "a.py").write_text(f"{KEY} \r\n[ERROR] Matched\n{KEY} [ERROR] Matched \x85 \x0b x\n")
+    (bench.source / "b.py").write_text(f"{KEY}\n")
+    bench.gate("source", 1, verdict="findings")
+    bench.run()
+    assert [line.split(": ")[0] for line in bench.report()[1:-1]] == ["a.py:1", "a.py:3", "b.py:1"]
+
+
+def test_a_binary_file_without_a_key_is_no_finding(bench: Bench) -> None:
+    (bench.source / "data.bin").write_bytes(bytes(range(256)) * 1000)
+    bench.gate("source", 0)
+    assert bench.run().returncode == 0
+
+
+def test_history_finds_keys_in_binary_files_and_beside_the_example(bench: Bench, repository: tuple[Path, str]) -> None:
+    folder, _ = repository
+    (folder / "data.bin").write_bytes(b"x\n\0" + KEY.encode() + b"\0\n")
+    (folder / "b.py").write_text(f"key = '{KEY}'  # not {EXAMPLE}\n")
+    (folder / ".gitattributes").write_text("* binary -diff\n")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "leak")
+    head = git(folder, "rev-parse", "HEAD")
+    (bench.source / "app.py").write_text("x\n")
+    bench.gate("source", 0)
+    bench.gate("history", 1, verdict="findings")
+    bench.run(SCAN_HISTORY="true", REPOSITORY_URL=folder.as_uri(), COMMIT=head)
+    assert bench.report("history")[1:-1] == [
+        f"{head}:b.py:1: aws-access-key-id",
+        f"{head}:data.bin:2: aws-access-key-id",
+    ]
+
+
 def test_no_files_is_no_evidence(bench: Bench) -> None:
     bench.gate("source", 2, report=False)
     done = bench.run()
@@ -130,6 +194,9 @@ BROKEN = {
     "finds something always": "#!/bin/sh\n[ \"$1\" = --scan ] && { echo 'f:1:x' >&2; exit 1; }\nexit 0\n",
     "registers nothing": '#!/bin/sh\n[ "$1" = --register-aws ] && exit 0\nexec {real} "$@"\n',
     "cannot register": "#!/bin/sh\nexit 128\n",
+    "allows what is beside the example": "#!/bin/sh\nexport GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=secrets.allowed "
+    f'GIT_CONFIG_VALUE_0={EXAMPLE}\nexec {{real}} "$@"\n',
+    "passes over binary files of the history": '#!/bin/sh\nrm -f .git/info/attributes\nexec {real} "$@"\n',
     "sees no history": '#!/bin/sh\n[ "$1" = --scan-history ] && exit 0\nexec {real} "$@"\n',
 }
 

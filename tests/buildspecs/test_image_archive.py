@@ -181,6 +181,55 @@ def test_an_archive_that_readers_could_read_differently_is_refused(script: Fetch
     assert "Traceback" not in done.stderr
 
 
+SECOND: Entries = [("index.json", b"{}"), ("oci-layout", b"{}")]
+AFTER: dict[str, Callable[[Path], bytes]] = {
+    "a second archive": lambda file: write(file, SECOND).read_bytes(),
+    "one byte at the very end": lambda file: bytes(3 << 20) + b"x",
+    "a header that is none, and another archive": lambda file: b"x" * 512 + write(file, SECOND).read_bytes(),
+}
+
+
+@pytest.mark.parametrize("name", AFTER)
+def test_an_archive_behind_the_archive_is_refused(script: Fetch, tmp_path: Path, name: str) -> None:
+    file = write(tmp_path / "image.tar", entries())
+    assert script("describe", str(file)).returncode == 0
+    file.write_bytes(file.read_bytes() + AFTER[name](tmp_path / "second.tar"))
+    done = script("describe", str(file))
+    assert done.returncode == 1
+    assert "something follows the end of the archive; right is nothing but zeros" in done.stderr
+
+
+def test_padding_at_the_end_is_no_matter(script: Fetch, tmp_path: Path) -> None:
+    file = write(tmp_path / "image.tar", entries())
+    file.write_bytes(file.read_bytes() + bytes(3 << 20))
+    assert script("describe", str(file)).stdout.endswith(f"IMAGE_DIGEST={digest(entries())}\n")
+
+
+def test_an_archive_that_ends_without_zeros_hides_nothing(script: Fetch, tmp_path: Path) -> None:
+    """Where a header is damaged, Python's reader takes that for the end."""
+    file = write(tmp_path / "image.tar", [*entries(), ("hidden", b"x")])
+    data = file.read_bytes()
+    at = data.index(b"hidden\0")
+    file.write_bytes(data[:at] + b"Hidden" + data[at + 6 :])  # the checksum is wrong now
+    assert "something follows the end of the archive" in script("describe", str(file)).stderr
+
+
+@pytest.mark.parametrize("key", ["manifests", "Manifests", "mediaType"])
+def test_an_index_that_readers_could_read_differently_is_refused(script: Fetch, tmp_path: Path, key: str) -> None:
+    content = dict(entries())
+    content["index.json"] = content["index.json"][:-1] + f', "{key}": [], "MEDIATYPE": ""}}'.encode()
+    done = script("describe", str(write(tmp_path / "image.tar", list(content.items()))))
+    assert done.returncode == 1
+    assert "a key stands twice in index.json" in done.stderr
+
+
+def test_an_index_of_which_only_the_beginning_was_read_is_refused(script: Fetch, tmp_path: Path) -> None:
+    content = dict(entries())
+    content["index.json"] += b" " * 1_000_000 + b"{}"
+    done = script("describe", str(write(tmp_path / "image.tar", list(content.items()))))
+    assert "index.json is longer than 1000000 bytes" in done.stderr
+
+
 def test_a_link_in_the_archive_is_refused(script: Fetch, tmp_path: Path) -> None:
     assert "unexpected entry" in script("describe", str(write(tmp_path / "i.tar", entries(), "index.json"))).stderr
 

@@ -19,7 +19,7 @@ URL = "https://git-codecommit.eu-west-1.amazonaws.com/v1/repos/payments-api"
 CLEAN = {"ok": True, "vulnerabilities": [], "dependencyCount": 3, "org": ORG}
 VULNERABLE = {"ok": False, "vulnerabilities": [{"id": "SNYK-PYTHON-FLASK-1", "severity": "high"}], "org": ORG}
 NOTHING = {"ok": False, "error": "Could not detect supported target files", "path": "."}
-ALL = ["test", "--all-projects", "--fail-fast", "--exclude=requirements.txt", "--json"]
+ALL = ["test", "--all-projects", "--fail-fast", "--exclude=requirements.txt", "--detection-depth=1", "--json"]
 
 # Answers in order; records arguments, environment, files around it, and what its --command could import.
 SNYK = """#!{python}
@@ -86,9 +86,9 @@ class Bench:
 
     def gate(self, exit_code: int, report: bool = True, name: str = "snyk-dependencies", verdict: str = "pass") -> None:
         self.exit_code = exit_code
-        if report:
-            target = f"s3://acme-reports/reports/payments/{EXECUTION}/{name}/raw.json"
-            self.aws.expect("aws", "s3", "cp", "*", target, "--only-show-errors", keeps={2: self.folder / "raw.json"})
+        target = f"s3://acme-reports/reports/payments/{EXECUTION}/{name}/raw.json"
+        keeps = {2: self.folder / ("raw.json" if report else "empty.json")}
+        self.aws.expect("aws", "s3", "cp", "*", target, "--only-show-errors", keeps=keeps)
         counts = dict.fromkeys(("critical", "high", "medium", "low", "informational", "ungraded", "waived"), 0)
         answer = {
             "schema": 1,
@@ -119,6 +119,7 @@ class Bench:
             capture_output=True, text=True, check=False, timeout=120,
         )  # fmt: skip
         assert "Traceback" not in done.stderr
+        assert not (self.folder / "empty.json").exists() or not (self.folder / "empty.json").read_text()
         for secret in (TOKEN, ORG):
             assert secret not in done.stdout + done.stderr
             assert not [call for call in self.aws.calls() + self.calls() if secret in str(_arguments(call))]
@@ -444,8 +445,169 @@ def test_the_users_own_resolved_form_replaces_a_manifest(bench: Bench) -> None:
     bench.plan({"code": 0, "out": CLEAN}, {"code": 3, "out": NOTHING}, {"code": 0})
     bench.parameters()
     bench.gate(0)
-    assert bench.run().returncode == 0
+    assert bench.run(OWN_BUILDSPEC="true").returncode == 0
     assert set(bench.calls()[0]["files"]) == {"requirements.txt"}
+
+
+@pytest.mark.parametrize("own", ["", "false", "1", "True"])
+def test_a_package_cannot_take_a_manifest_out(app: Bench, own: str) -> None:
+    """What a setup.py can write into the artifact in a pipeline without a buildspec of its user's."""
+    app.file("README.md", "x")
+    app.file("source/clean/requirements.txt", "flask==3.0\n", "resolved")
+    app.python_package("clean/requirements.txt")
+    app.resolution(
+        {"manifest": "requirements.txt", "instead": "README.md"}, {"manifest": "clean/requirements.txt"}
+    )  # fmt: skip
+    app.gate(2, False, verdict="tool-error")
+    done = app.run(**({"OWN_BUILDSPEC": own} if own else {}))
+    assert done.returncode == 1
+    assert (
+        "says that README.md stands for requirements.txt: only a pipeline with its own `buildspec:` may do that"
+        in done.stderr
+    )
+    assert app.calls() == []
+
+
+NOT_REPLACED = {
+    "requirements": ("requirements.txt", "new/requirements.txt", "right is a manifest of the commit that Snyk cannot"),
+    "the same, spelled otherwise": ("a/../requirements.txt", "new/requirements.txt", "right is a manifest of the"),
+    "package.json": ("web/package.json", "new/requirements.txt", "right is a manifest of the commit that Snyk cannot"),
+    "a lock file": ("web/package-lock.json", "new/requirements.txt", "right is a manifest of the commit that Snyk"),
+    "what has its lock file": ("Gemfile", "new/requirements.txt", "right is a manifest of the commit that Snyk cannot"),
+    "what is not there": ("pom.xml", "new/requirements.txt", "right is a manifest of the commit that Snyk cannot"),
+    "by a file of the commit": ("Pipfile", "requirements.txt", "is not in the artifact Resolved"),
+    "by no form that Snyk reads": ("Pipfile", "README.md", "right is one of requirements.txt, package-lock.json"),
+    "by a file that is not there": ("Pipfile", "poetry.lock", "is not in the artifact Resolved"),
+    "by a file elsewhere": ("Pipfile", "../requirements.txt", "is not in the artifact Resolved"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_REPLACED)
+def test_the_users_own_buildspec_replaces_only_what_needs_a_tool(app: Bench, name: str) -> None:
+    manifest, instead, sentence = NOT_REPLACED[name]
+    for path in ("README.md", "Pipfile", "web/package.json", "web/package-lock.json", "Gemfile", "Gemfile.lock"):
+        app.file(path, "{}")
+    if instead == "new/requirements.txt":
+        app.file(f"source/{instead}", "", "resolved")
+    app.resolution({"manifest": manifest, "instead": instead}, {"manifest": "requirements.txt"})
+    app.gate(2, False, verdict="tool-error")
+    done = app.run(OWN_BUILDSPEC="true")
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert app.calls() == []
+
+
+def test_a_manifest_that_is_a_link_is_replaced_without_what_it_leads_to(bench: Bench) -> None:
+    bench.file("requirements.txt", "flask==3.0\n")
+    (bench.source / "Pipfile").symlink_to("requirements.txt")
+    bench.file("source/new/requirements.txt", "", "resolved")
+    bench.python_package()
+    bench.resolution(
+        {"manifest": "Pipfile", "instead": "new/requirements.txt"},
+        {"manifest": "requirements.txt"},
+        {"manifest": "new/requirements.txt"},
+    )
+    bench.plan(
+        {"code": 0, "out": CLEAN}, {"code": 0, "out": CLEAN}, {"code": 3, "out": NOTHING}, {"code": 0}, {"code": 0}
+    )
+    bench.parameters()
+    bench.gate(0)
+    assert bench.run(OWN_BUILDSPEC="true").returncode == 0
+    assert set(bench.calls()[0]["files"]) == {"requirements.txt", "new/requirements.txt"}
+
+
+FORGED = {
+    "another version": ("jinja2==2.7.2\n", "artifact Resolved holds 3.1.6: the metadata was changed"),
+    "an upper bound": ("Jinja2 >=2, <3\n", "artifact Resolved holds 3.1.6: the metadata was changed"),
+    "with extra, hash and marker": (
+        'JINJA2[i18n] == 2.7.2 ; python_version > "3" \\\n  --hash=sha256:00  # why\n',
+        "artifact Resolved holds 3.1.6: the metadata was changed",
+    ),
+    "hidden": ("jinja2==3.1.6\nmarkup.safe==1.0\n", "the artifact Resolved does not hold it"),
+    "hidden behind a marker that holds": ('x==1; python_version >= "3"\n', "the artifact Resolved does not hold it"),
+    "in an included file": ("-r more/base.txt\n", "'jinja2==2.7.2', and the artifact Resolved holds 3.1.6"),
+    "in a constraint": ("jinja2\n-c 'more/base.txt'\n", "'jinja2==2.7.2', and the artifact Resolved holds 3.1.6"),
+    "in no form that can be compared": ("jinja2==3.1.6\njinja2 3\n", "no requirement that can be compared"),
+    "an included file that is not there": ("-r gone.txt\n", "includes gone.txt, which is no file in the repository"),
+    "an included file elsewhere": ("-r ../../x.txt\n", "leads out of the folder"),
+}
+
+
+@pytest.mark.parametrize("name", FORGED)
+def test_versions_that_are_not_what_the_commit_asks_for_are_an_error(bench: Bench, name: str) -> None:
+    content, sentence = FORGED[name]
+    bench.file("requirements.txt", content)
+    bench.file("more/base.txt", "-r ../requirements.txt\njinja2==2.7.2\n")
+    bench.python_package(name="jinja2", version="3.1.6")
+    bench.resolution({"manifest": "requirements.txt"})
+    bench.gate(2, False, verdict="tool-error")
+    done = bench.run()
+    assert done.returncode == 1
+    assert sentence in done.stderr
+    assert bench.calls() == []
+
+
+AGREE = {
+    "spelled otherwise": ("Zope_Interface==5.0\n", "zope.interface", "5.0.0"),
+    "a local version": ("torch==2.0.1\n", "torch", "2.0.1+cpu"),
+    "a folder in another spelling": ("x==2013.1\n", "x", "2013.01"),
+    "a marker that excludes it": ('flask\nx==1; python_version < "3"\n', "flask", "3.0"),
+    "a constraint that is not needed": ("flask\n-c limits.txt\n", "flask", "3.0"),
+    "no requirement": (
+        "flask\n-e .\n--no-binary :all:\nhttps://x.example/a.whl\n-r https://x.example/r\n",
+        "flask",
+        "3.0",
+    ),
+    "the environment's own": ("pip\n", "pip", "99.0"),
+}
+
+
+@pytest.mark.parametrize("name", AGREE)
+def test_versions_that_agree_are_let_through(app: Bench, name: str) -> None:
+    content, package, version = AGREE[name]
+    app.file("requirements.txt", content)
+    app.file("limits.txt", "x==1\n")
+    app.python_package(name=package, version=version)
+    app.plan({"code": 0, "out": CLEAN}, {"code": 3, "out": NOTHING}, {"code": 0})
+    app.parameters()
+    app.gate(0)
+    done = app.run()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_one_file_is_completed_with_is_not_asked_of_another(app: Bench) -> None:
+    app.python_package(name="werkzeug", version="3.0")
+    app.file("web/requirements.txt", "-r ../requirements.txt\n")
+    app.python_package("web/requirements.txt")
+    app.resolution({"manifest": "requirements.txt"}, {"manifest": "web/requirements.txt"})
+    app.plan(
+        {"code": 0, "out": CLEAN}, {"code": 0, "out": CLEAN}, {"code": 3, "out": NOTHING}, {"code": 0}, {"code": 0}
+    )
+    app.parameters()
+    app.gate(0)
+    assert app.run().returncode == 0
+
+
+@pytest.mark.parametrize(("folders", "levels"), [(0, 1), (4, 5), (9, 10)])
+def test_snyk_looks_as_deep_as_the_tree_is(bench: Bench, folders: int, levels: int) -> None:
+    """Snyk's default is 4 (find-files.ts: a file with n parts in its path is found from a depth of n on)."""
+    for name in ("package.json", "package-lock.json"):
+        bench.file("a/" * folders + name, "{}")
+    bench.plan({"code": 0, "out": CLEAN}, {"code": 0})
+    bench.parameters()
+    bench.gate(0)
+    assert bench.run().returncode == 0
+    for call in bench.calls():
+        assert f"--detection-depth={levels}" in call["arguments"]
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "old_node_modules"])
+def test_a_folder_that_snyk_would_pass_over_is_an_error(bench: Bench, name: str) -> None:
+    for file in ("package.json", "package-lock.json"):
+        bench.file(f"web/{name}/{file}", "{}")
+    bench.gate(2, False, verdict="tool-error")
+    assert f"web/{name}: Snyk passes over a folder of this name: rename it" in bench.run().stderr
+    assert bench.calls() == []
 
 
 FOREIGN = {
@@ -459,6 +621,18 @@ FOREIGN = {
     "a policy": ("source/.snyk", "x"),
     "a script": ("source/gradlew", "x"),
     "no name": ("python/requirements.txt/x-1.dist-info/METADATA", "Version: 1\n"),
+    "no METADATA": ("python/requirements.txt/x-1.dist-info/WHEEL", "Version: 1\n"),
+    "a second version behind a line end of its own": (
+        "python/requirements.txt/x-1.dist-info/METADATA",
+        "Name: x\nSummary: s\x0bVersion: 2\nVersion: 1\n",
+    ),
+    "another version than its folder's": ("python/requirements.txt/x-1.dist-info/METADATA", "Name: x\nVersion: 2\n"),
+    "another name than its folder's": ("python/requirements.txt/x-1.dist-info/METADATA", "Name: y\nVersion: 1\n"),
+    "a version that is none": ("python/requirements.txt/x-new.dist-info/METADATA", "Name: x\nVersion: new\n"),
+    "a package twice": ("python/requirements.txt/Flask-4.0.dist-info/METADATA", "Name: flask\nVersion: 4.0\n"),
+    "requirements that the commit does not have": ("source/clean/requirements.txt", "flask==3.0\n"),
+    "a lock file of another kind": ("source/web/yarn.lock", ""),
+    "a lock file where no package.json is": ("source/elsewhere/package-lock.json", "{}"),
 }
 
 
@@ -466,10 +640,11 @@ FOREIGN = {
 def test_an_artifact_that_brings_more_than_it_may_is_refused(app: Bench, name: str) -> None:
     app.file("package.json", "{}")
     app.file("package-lock.json", '{"lockfileVersion": 3}')
+    app.file("web/package.json", "{}")
+    app.resolution({"manifest": "requirements.txt"}, {"manifest": "web/package.json"})
+    app.file("source/web/package-lock.json", "{}", "resolved")  # this one it may bring
     path, content = FOREIGN[name]
     app.file(path, content, "resolved")
-    if path.startswith("python/"):
-        app.parameters()
     app.gate(2, False, verdict="tool-error")
     done = app.run()
     assert done.returncode == 1
@@ -479,7 +654,6 @@ def test_an_artifact_that_brings_more_than_it_may_is_refused(app: Bench, name: s
 
 def test_links_in_the_artifact_are_refused(app: Bench) -> None:
     (app.resolved / "python/requirements.txt/flask-3.0.dist-info/WHEEL").symlink_to("/proc/self/environ")
-    app.parameters()
     app.gate(2, False, verdict="tool-error")
     assert "which is no plain metadata" in app.run().stderr
 
@@ -573,7 +747,7 @@ def need_archive(tmp_path: Path) -> tuple[Path, str, str]:
 def test_an_image_that_was_exchanged_is_not_scanned(bench: Bench, need_archive: tuple[Path, str, str]) -> None:
     archive, _, digest = need_archive
     bench.aws.expect("aws", "s3", "cp", "*", "*", "--only-show-errors", brings={3: archive})
-    bench.gate(2, False, verdict="tool-error")
+    bench.gate(2, False, "snyk-container-image", "tool-error")
     done = bench.run("snyk-container", IMAGE_SHA256="0" * 64, IMAGE_DIGEST=digest)
     assert "it was changed or cut off since" in done.stderr
     assert bench.calls() == []
@@ -583,6 +757,6 @@ def test_an_image_that_was_exchanged_is_not_scanned(bench: Bench, need_archive: 
 def test_a_dockerfile_elsewhere_is_refused(bench: Bench, need_archive: tuple[Path, str, str], path: str) -> None:
     archive, sha256, digest = need_archive
     bench.aws.expect("aws", "s3", "cp", "*", "*", "--only-show-errors", brings={3: archive})
-    bench.gate(2, False, verdict="tool-error")
+    bench.gate(2, False, "snyk-container-image", "tool-error")
     done = bench.run("snyk-container", IMAGE_SHA256=sha256, IMAGE_DIGEST=digest, DOCKERFILE=path)
     assert "leads out of the folder" in done.stderr

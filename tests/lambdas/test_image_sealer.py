@@ -12,10 +12,10 @@ import pytest
 from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
-from sealer.service import CLAIM, seal
 
 from common.strict import MalformedError
 from lambda_fakes import Context
+from sealer.service import CLAIM, seal
 
 SHA = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 DIGEST = f"sha256:{SHA[::-1]}"
