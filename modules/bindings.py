@@ -1,12 +1,14 @@
 """Fast start for the generated AWS bindings; the output is the same bytes with or without it.
 
 Importing any class of ``cdktf_cdktf_provider_aws`` plainly costs 10 s and more: its ``__init__`` imports 2,213 submodules
-and Node loads as many files. Two doors of the packages themselves avoid it:
+and Node loads as many files. What avoids it:
 
 * Python: the package is put into ``sys.modules`` unexecuted; submodules load when named, public import paths stay.
 * Node: the package ships ``lib/lazy-index.js``; ``lazy_provider.cjs`` is preloaded and redirects ``lib/index.js`` to it.
 
-A third cost is paid once: jsii parses a 130 MB description of all types until a worker of its own has written an index
+* jsii's generated classes evaluate the same annotations at every construction; they are evaluated once.
+
+One more cost is paid once: jsii parses a 130 MB description of all types until a worker of its own has written an index
 beside it, and a process that ends sooner never gets there. ``python -m modules.bindings`` (part of ``make setup``) waits
 for that worker.
 
@@ -22,11 +24,13 @@ import os
 import shutil
 import sys
 import time
+import typing
 from collections.abc import Mapping, MutableMapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
+from typing import Any
 
 PACKAGE = "cdktf_cdktf_provider_aws"
 _PRELOAD = Path(__file__).with_name("lazy_provider.cjs")
@@ -54,6 +58,9 @@ def start(environ: MutableMapping[str, str]) -> Future[ModuleType]:
         install(environ)
     # No generation of the collector finds anything to free in a process that only builds up and ends.
     gc.disable()
+    # First what leads to Node's start, then what is read while it starts; and no waiting for one's turn meanwhile.
+    importlib.import_module("jsii")
+    sys.setswitchinterval(0.0002)
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="start-node")
     future = executor.submit(importlib.import_module, f"{PACKAGE}.provider")
     executor.shutdown(wait=False)
@@ -63,10 +70,26 @@ def start(environ: MutableMapping[str, str]) -> Future[ModuleType]:
 def install(environ: MutableMapping[str, str]) -> None:
     """Prepare this process and the Node child that jsii will start; call it before the first import of the bindings."""
     _lazy_python()
+    _hints_once()
     # NODE_OPTIONS takes quoted values; a quote or backslash inside is escaped.
     # https://nodejs.org/api/cli.html#node_optionsoptions
     path = str(_PRELOAD).replace("\\", "\\\\").replace('"', '\\"')
     environ["NODE_OPTIONS"] = f'{environ.get("NODE_OPTIONS", "")} --require "{path}"'.strip()
+
+
+def _hints_once() -> None:
+    """jsii evaluates the annotations of one and the same function at every construction; once is enough."""
+    evaluate = typing.get_type_hints
+    known: dict[FunctionType, dict[str, Any]] = {}
+
+    def get_type_hints(obj: object, *arguments: Any, **options: Any) -> dict[str, Any]:  # noqa: ANN401 - as typing has it
+        if arguments or options or not isinstance(obj, FunctionType):
+            return evaluate(obj, *arguments, **options)
+        if obj not in known:
+            known[obj] = evaluate(obj)
+        return known[obj]
+
+    typing.get_type_hints = get_type_hints
 
 
 def _lazy_python() -> None:
