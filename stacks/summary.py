@@ -27,7 +27,7 @@ def show(settings: Settings, written: Sequence[Written]) -> None:
     for number, stack in enumerate(written, start=1):
         table.add_row(str(number), stack.name, str(stack.resources), str(stack.data), ", ".join(stack.after) or "-")
     outdir = os.path.relpath(settings.outdir)
-    console.print(f"{settings.source} -> {outdir}/stacks/", markup=False)
+    console.print(f"{os.path.relpath(settings.source)} -> {outdir}/stacks/", markup=False)
     console.print(table)
     console.print()
     console.print("Next:", markup=False)
