@@ -152,7 +152,7 @@ def test_the_repository_chooses_its_own_builds_interpreter(
     root = os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))
     shim = Path(root, "shims", "python3")
     if not shim.is_file():
-        pytest.skip("pyenv is not installed: CI's machines have no shim of it, and nothing else could stand for it")
+        pytest.skip("pyenv is not installed, and nothing else could stand for its shim")
     installed = sorted(
         path.name for path in Path(root, "versions").glob("3.*.*") if (path / "bin" / "python3").exists()
     )

@@ -74,7 +74,7 @@ def test_pyenv_obeys_the_buildspec_and_not_the_repository(tmp_path: Path, script
     root = os.environ.get("PYENV_ROOT", str(Path.home() / ".pyenv"))
     shim = Path(root, "shims", "python3")
     if not shim.is_file():
-        pytest.skip("pyenv is not installed: CI's machines have no shim of it, and nothing else could stand for it")
+        pytest.skip("pyenv is not installed, and nothing else could stand for its shim")
     environment = {"PATH": f"{root}/shims:{root}/bin:/usr/bin:/bin", "HOME": str(tmp_path)}
     code = "import sys; print(sys.base_prefix)"
     (tmp_path / "folder").mkdir()
