@@ -135,6 +135,7 @@ def _publish(fresh: Path, outdir: Path) -> None:
     """Put the new files in place; what Terraform keeps beside them (.terraform, lock files, plans) stays."""
     for folder in sorted((fresh / "stacks").iterdir()):
         target = outdir / "stacks" / folder.name
+        # Packages of earlier syntheses; nothing names them any more, so one that stays does no harm.
         shutil.rmtree(target / "assets", ignore_errors=True)
         shutil.copytree(folder, target, dirs_exist_ok=True)
     shutil.copyfile(fresh / "manifest.json", outdir / "manifest.json")

@@ -67,7 +67,7 @@ def keep_reports(pattern: str, since: int) -> int:
         raise Failure(f"TEST_REPORTS {printable(pattern, 200)!r} must stay inside the repository")
     try:
         found = sorted(root.glob(pattern)) if pattern else []
-    except (ValueError, NotImplementedError) as error:
+    except (ValueError, NotImplementedError) as error:  # what pathlib says of a pattern that is none
         raise Failure(f"TEST_REPORTS {printable(pattern, 200)!r} is no glob: {error}") from error
     copies, count = Path(tempfile.mkdtemp(dir=root)), 0
     for report in found:

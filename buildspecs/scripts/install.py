@@ -30,6 +30,7 @@ class _KeepHttps(urllib.request.HTTPRedirectHandler):
     ) -> urllib.request.Request | None:
         if req.full_url.startswith("https:") and not newurl.startswith("https:"):
             raise Failure(f"{req.full_url}: redirected to {newurl}, which is not https")
+        # Types: `headers` is urllib's own object, only handed on.
         return super().redirect_request(req, fp, code, msg, headers, newurl)  # type: ignore[arg-type]
 
 
