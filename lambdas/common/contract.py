@@ -34,6 +34,9 @@ SCOPES: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
         "zap": frozenset({"staging"}),
     }
 )
+# Read at a desk only: no pipeline of ours runs them, so they have no scopes.
+READ_ONLY_SCANNERS: Final = frozenset({"semgrep", "inspector", "gitleaks", "sarif"})
+IMAGE_SCOPES: Final = frozenset({"image", "staging"})  # look at one image, so their verdicts hold for its digest alone
 TEXT_REPORTS: Final = frozenset({"git-secrets"})  # write lines, not JSON
 
 PIPELINE: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
@@ -47,6 +50,8 @@ PRINTABLE: Final = re.compile(r"[ -~]*")
 
 AN_EXECUTION: Final = "a pipeline execution's id"
 A_COMMIT: Final = "a commit of 40 hexadecimal digits"
+A_SHA256: Final = "a SHA-256 in hexadecimal"
+DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 class Verdict(StrEnum):
@@ -72,6 +77,10 @@ def raw_key(pipeline: str, execution: str, scanner: str, scope: str) -> str:
 def verdict_key(pipeline: str, execution: str, scanner: str, scope: str) -> str:
     """Key of the record of the verdict: only the importer's role may write it."""
     return f"{folder(pipeline, execution, scanner, scope)}/verdict.json"
+
+
+def _empty_or(value: object, where: str, pattern: re.Pattern[str], right: str) -> str:
+    return "" if value == "" else strict.text(value, where, pattern, f"{right} or nothing")
 
 
 @dataclass(frozen=True)
@@ -176,7 +185,12 @@ class Origin:
 
 @dataclass(frozen=True)
 class Record:
-    """verdict.json: an answer, and what it is about. The release guard reads nothing else."""
+    """verdict.json: an answer, and what it is about. The release guard reads no other word of the importer.
+
+    ``digest``: of the execution's image, for ``IMAGE_SCOPES``, else empty. ``report_sha256``: of the raw report that was
+    judged; empty if there was none. ``waived_until``: the first day on which a waiver that the verdict needs ends
+    (YYYY-MM-DD); empty if it needs none.
+    """
 
     answer: Answer
     pipeline: str
@@ -185,7 +199,10 @@ class Record:
     scope: str
     exit_code: int
     origin: Origin
+    digest: str
+    report_sha256: str
     policy_sha256: str
+    waived_until: str = ""
 
     @property
     def key(self) -> str:
@@ -196,9 +213,10 @@ class Record:
     def parse(cls, data: bytes) -> Record:
         """The record in ``data``; ``MalformedError`` for anything that ``as_bytes`` would not have written."""
         answer = ("schema", *(member.name for member in members(Answer)))
-        scan = ("pipeline", "execution", "scanner", "scope", "exit_code", "policy_sha256")
+        scan = ("pipeline", "execution", "scanner", "scope", "exit_code")
+        bound = ("digest", "report_sha256", "policy_sha256", "waived_until")
         origin = tuple(member.name for member in members(Origin))
-        given = strict.fields(strict.loads(data, "verdict.json"), "verdict.json", (*answer, *scan, *origin))
+        given = strict.fields(strict.loads(data, "verdict.json"), "verdict.json", (*answer, *scan, *bound, *origin))
         scanner = strict.choice(given["scanner"], "scanner", SCOPES)
         return cls(
             answer=Answer.parse({name: given[name] for name in answer}),
@@ -212,7 +230,10 @@ class Record:
                 branch=strict.text(given["branch"], "branch", LINE, "a branch's name"),
                 commit=strict.text(given["commit"], "commit", COMMIT, A_COMMIT),
             ),
-            policy_sha256=strict.text(given["policy_sha256"], "policy_sha256", SHA256, "a SHA-256 in hexadecimal"),
+            digest=_empty_or(given["digest"], "digest", DIGEST, "an image digest (sha256:...)"),
+            report_sha256=_empty_or(given["report_sha256"], "report_sha256", SHA256, A_SHA256),
+            policy_sha256=strict.text(given["policy_sha256"], "policy_sha256", SHA256, A_SHA256),
+            waived_until=_empty_or(given["waived_until"], "waived_until", DAY, "YYYY-MM-DD"),
         )
 
     def as_bytes(self) -> bytes:
@@ -224,7 +245,10 @@ class Record:
             "scanner": self.scanner,
             "scope": self.scope,
             "exit_code": self.exit_code,
+            "digest": self.digest,
+            "report_sha256": self.report_sha256,
             "policy_sha256": self.policy_sha256,
+            "waived_until": self.waived_until,
             **asdict(self.origin),
         }
         return (json.dumps(document, indent=2, sort_keys=True) + "\n").encode()

@@ -10,19 +10,20 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import fields as members
 from datetime import date
 from types import MappingProxyType
 from typing import Final
 
 from common import strict
-from common.contract import LINE, PIPELINE, SCHEMA, SCOPES
+from common.contract import DAY, LINE, PIPELINE, READ_ONLY_SCANNERS, SCHEMA, SCOPES
 from common.strict import MalformedError
 
 SEVERITIES: Final = ("critical", "high", "medium", "low", "informational")
 GATES: Final = ("Publish", "Production")  # stages that begin with the release guard
 AWS_NAME: Final = re.compile(r"[A-Za-z0-9.@_-]{1,100}")
-DAY: Final = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 REPOSITORY: Final = re.compile(r"[\w.-]{1,100}", re.ASCII)
+REGISTRY: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{1,255}")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Waiver:
         except ValueError as error:
             raise MalformedError(f"{where}.expires: a day that exists is right, not {strict.shown(expires)}") from error
         return cls(
-            scanner=strict.choice(given["scanner"], f"{where}.scanner", SCOPES),
+            scanner=strict.choice(given["scanner"], f"{where}.scanner", {*SCOPES, *READ_ONLY_SCANNERS}),
             rule=strict.text(given["rule"], f"{where}.rule", LINE, right),
             location=None
             if given["location"] is None
@@ -99,19 +100,27 @@ class Scan:
 
 @dataclass(frozen=True)
 class PipelinePolicy:
-    """What the functions must know of one pipeline."""
+    """What the functions must know of one pipeline.
 
-    name: str  # in AWS
+    ``name``: in AWS. ``branch``: a delivery's one branch; None for a scan, each of whose executions carries its own.
+    ``registry``: the ECR repository that a delivery pushes to; None for a scan. ``separation_of_duties``: who pushed a commit
+    may not approve it.
+    """
+
+    name: str
     kind: str
     repository: str
-    branch: str | None  # delivery: its one branch; scan: None, each execution carries its own
+    branch: str | None
+    registry: str | None
+    separation_of_duties: bool
     gate: Mapping[str, GateRule]
     required: Mapping[str, tuple[Scan, ...]]
 
     @classmethod
     def parse(cls, document: object, where: str) -> PipelinePolicy:
         """One entry of ``pipelines``."""
-        given = strict.fields(document, where, ("name", "kind", "repository", "branch", "gate", "required"))
+        names = tuple(member.name for member in members(cls))
+        given = strict.fields(document, where, names)
         kind = strict.choice(given["kind"], f"{where}.kind", ("scan", "delivery"))
         gate = {
             strict.choice(scanner, f"{where}.gate", SCOPES): GateRule.parse(rule, f"{where}.gate.{scanner}")
@@ -131,18 +140,21 @@ class PipelinePolicy:
             for scan in scans:
                 if scan.scanner not in gate:
                     raise MalformedError(f"{where}.required.{stage}: {scan} has no rule under {where}.gate")
-        branch = None
+        branch = registry = None
         if kind == "delivery":
             branch = strict.text(given["branch"], f"{where}.branch", LINE, "the branch's name")
-        elif given["branch"] is not None:
+            registry = strict.text(given["registry"], f"{where}.registry", REGISTRY, "an ECR repository's name")
+        elif given["branch"] is not None or given["registry"] is not None:
             raise MalformedError(
-                f"{where}.branch: null is right for a scan pipeline, whose executions carry their branch"
+                f"{where}: branch and registry are null for a scan pipeline, whose executions carry their branch"
             )
         return cls(
             name=strict.text(given["name"], f"{where}.name", AWS_NAME, "the pipeline's name in AWS"),
             kind=kind,
             repository=strict.text(given["repository"], f"{where}.repository", REPOSITORY, "a repository's name"),
             branch=branch,
+            registry=registry,
+            separation_of_duties=strict.boolean(given["separation_of_duties"], f"{where}.separation_of_duties"),
             gate=MappingProxyType(gate),
             required=MappingProxyType(required),
         )
@@ -150,16 +162,18 @@ class PipelinePolicy:
 
 @dataclass(frozen=True)
 class Policy:
-    """The whole file, and the hash of its bytes."""
+    """The whole file, and the hash of its bytes. ``security_hub``: whether findings go there, beside S3."""
 
     pipelines: Mapping[str, PipelinePolicy]
     waivers: tuple[Waiver, ...]
+    security_hub: bool
     sha256: str
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
         """The policy in ``data``. Without one nothing can be judged: an error here is no answer to a build."""
-        given = strict.fields(strict.loads(data, "policy.json"), "policy.json", ("schema", "pipelines", "waivers"))
+        names = ("schema", "pipelines", "waivers", "security_hub")
+        given = strict.fields(strict.loads(data, "policy.json"), "policy.json", names)
         strict.integer(given["schema"], "policy.json: schema", SCHEMA, SCHEMA)
         pipelines = {
             strict.text(name, "pipelines", PIPELINE, "a name"): PipelinePolicy.parse(document, f"pipelines.{name}")
@@ -169,4 +183,9 @@ class Policy:
             Waiver.parse(waiver, f"waivers[{number}]")
             for number, waiver in enumerate(strict.items(given["waivers"], "waivers"))
         )
-        return cls(MappingProxyType(pipelines), waivers, hashlib.sha256(data).hexdigest())
+        return cls(
+            pipelines=MappingProxyType(pipelines),
+            waivers=waivers,
+            security_hub=strict.boolean(given["security_hub"], "policy.json: security_hub"),
+            sha256=hashlib.sha256(data).hexdigest(),
+        )

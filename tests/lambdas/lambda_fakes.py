@@ -12,8 +12,7 @@ from typing import Any
 import botocore.session
 from botocore.validate import ParamValidator
 
-from common.contract import Origin, Record
-from common.policy import PipelinePolicy, Policy
+from common.policy import Policy
 
 EXECUTION = "3f2b8c1e-7a4d-4e0b-9c55-0d1e2f3a4b5c"
 OTHER_EXECUTION = "00000000-7a4d-4e0b-9c55-0d1e2f3a4b5c"
@@ -25,12 +24,15 @@ _RULE = {"fail_on": "high", "report_only": False, "only_fixable": False, "ungrad
 # What synth writes: the file's whole format.
 POLICY: dict[str, Any] = {
     "schema": 1,
+    "security_hub": True,
     "pipelines": {
         "payments": {
             "name": "acme-payments",
             "kind": "delivery",
             "repository": "payments",
             "branch": "main",
+            "registry": "acme/payments",
+            "separation_of_duties": True,
             "gate": {scanner: dict(_RULE) for scanner in ("git-secrets", "snyk", "grype", "ecr", "zap")},
             "required": {
                 "Publish": [
@@ -50,6 +52,8 @@ POLICY: dict[str, Any] = {
             "kind": "scan",
             "repository": "payments",
             "branch": None,
+            "registry": None,
+            "separation_of_duties": False,
             "gate": {"snyk": {**_RULE, "report_only": True}},
             "required": {},
         },
@@ -83,31 +87,6 @@ def sample_policy() -> Policy:
 
 
 @dataclass
-class MemoryReports:
-    """The reports bucket, as the importer sees it."""
-
-    sizes: dict[str, int] = field(default_factory=dict)
-    records: list[Record] = field(default_factory=list)
-
-    def size(self, key: str) -> int | None:
-        return self.sizes.get(key)
-
-    def write(self, record: Record) -> None:
-        self.records.append(record)
-
-
-@dataclass
-class KnownExecutions:
-    """CodePipeline, where every execution scans the same commit."""
-
-    asked: list[tuple[str, str]] = field(default_factory=list)
-
-    def origin(self, pipeline: PipelinePolicy, execution: str) -> Origin:
-        self.asked.append((pipeline.name, execution))
-        return Origin(pipeline.repository, pipeline.branch or "feature/refunds", COMMIT)
-
-
-@dataclass
 class MemoryRecords:
     """The reports bucket, as the release guard sees it."""
 
@@ -125,6 +104,10 @@ class Context:
     invoked_function_arn: str = (
         "arn:aws:lambda:eu-central-1:123456789012:function:acme-findings-importer:payments_grype"
     )
+    function_name: str = "acme-findings-importer"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 900_000
 
 
 def model_errors(service: str, operation: str, parameters: Mapping[str, Any]) -> list[str]:

@@ -135,13 +135,17 @@ def record(**change: Any) -> Record:
         "scope": "image",
         "exit_code": 0,
         "origin": Origin("payments", "feature/é", COMMIT),
+        "digest": f"sha256:{'1' * 64}",
+        "report_sha256": "2" * 64,
         "policy_sha256": "0" * 64,
+        "waived_until": "2026-12-31",
     }
     return Record(**(values | change))
 
 
 def test_a_record_is_read_as_it_was_written() -> None:
-    assert Record.parse(record().as_bytes()) == record()
+    for one in (record(), record(digest="", report_sha256="", waived_until="")):
+        assert Record.parse(one.as_bytes()) == one
     assert record().key == f"reports/payments/{EXECUTION}/grype-image/verdict.json"
     assert json.loads(record().as_bytes()) == {
         "schema": 1,
@@ -156,7 +160,10 @@ def test_a_record_is_read_as_it_was_written() -> None:
         "scanner": "grype",
         "scope": "image",
         "exit_code": 0,
+        "digest": f"sha256:{'1' * 64}",
+        "report_sha256": "2" * 64,
         "policy_sha256": "0" * 64,
+        "waived_until": "2026-12-31",
         "repository": "payments",
         "branch": "feature/é",
         "commit": COMMIT,
@@ -174,6 +181,10 @@ def test_a_record_is_read_as_it_was_written() -> None:
         {"counts": None},
         {"commit": "main"},
         {"policy_sha256": ""},
+        {"digest": "1" * 64},
+        {"digest": None},
+        {"report_sha256": "2" * 63},
+        {"waived_until": "2026-12"},
         {"scope": "staging"},
         {"note": "one key more"},
     ],

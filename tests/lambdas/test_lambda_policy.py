@@ -32,7 +32,10 @@ def test_the_whole_format_is_read() -> None:
     )
     assert payments.gate["grype"] == GateRule("high", report_only=False, only_fixable=False, ungraded="block")
     assert payments.required["Publish"] == (Scan("git-secrets", "source"), Scan("grype", "image"))
+    assert (payments.registry, payments.separation_of_duties) == ("acme/payments", True)
+    assert policy.security_hub is True
     assert policy.pipelines["payments-scan"].branch is None
+    assert policy.pipelines["payments-scan"].registry is None
     assert policy.pipelines["payments-scan"].gate["snyk"].report_only is True
     assert policy.waivers == (
         Waiver(
@@ -45,6 +48,12 @@ def test_the_whole_format_is_read() -> None:
         ),
     )
     assert policy.sha256 == hashlib.sha256(policy_bytes()).hexdigest()
+
+
+def test_a_waiver_may_be_for_a_scanner_that_is_read_at_a_desk_only() -> None:
+    document = policy_document()
+    document["waivers"][0]["scanner"] = "semgrep"
+    assert parse(document).waivers[0].scanner == "semgrep"
 
 
 def test_the_hash_is_of_the_bytes() -> None:
@@ -69,7 +78,13 @@ def payments(change: Callable[[Document], None]) -> Document:
         (payments(lambda one: one.pop("branch")), "branch"),
         (payments(lambda one: one.update(branch=None)), "payments.branch"),
         (payments(lambda one: one.update(kind="other")), "kind"),
-        (payments(lambda one: one.update(kind="scan", required={})), "null is right for a scan"),
+        (payments(lambda one: one.update(kind="scan", required={})), "null for a scan pipeline"),
+        (payments(lambda one: one.update(kind="scan", required={}, branch=None)), "null for a scan pipeline"),
+        (payments(lambda one: one.update(registry=None)), "payments.registry"),
+        (payments(lambda one: one.update(registry="UPPER")), "payments.registry"),
+        (payments(lambda one: one.pop("separation_of_duties")), "separation_of_duties"),
+        (payments(lambda one: one.update(separation_of_duties="false")), "separation_of_duties"),
+        (policy_document() | {"security_hub": None}, "security_hub"),
         (payments(lambda one: one.update(name="acme payments")), "name"),
         (payments(lambda one: one["gate"]["grype"].update(fail_on="High")), "gate.grype.fail_on"),
         (payments(lambda one: one["gate"]["grype"].update(report_only="false")), "gate.grype.report_only"),

@@ -1,99 +1,96 @@
-"""Says why a release may not go on. This first version never says that it may: it returns refusals, nothing else."""
+"""May this release go on? Only with everything in its place; whatever is missing or foreign is a no, and is named."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from dataclasses import fields as members
+from datetime import date
 from typing import Protocol
 
-from common import strict
-from common.contract import (
-    A_COMMIT,
-    AN_EXECUTION,
-    COMMIT,
-    DIGEST,
-    EXECUTION,
-    PIPELINE,
-    SCHEMA,
-    Record,
-    Verdict,
-    verdict_key,
-)
-from common.policy import GATES, Policy, Scan
-from common.strict import MalformedError
+from common import pushes
+from common.contract import verdict_key
+from common.policy import PipelinePolicy, Policy
+from common.strict import MalformedError, clean
+from guard import duties, verdicts
+from guard.call import GuardCall
+from guard.executions import Attempt
+from guard.history import UnprovenError, approval, built
 
-NOT_YET = "this version of the release guard does not judge yet and refuses every release"
+REASON_LIMIT = 340  # characters of each reason: what is missing is named in full within CodePipeline's 5,000
 
 
 class Records(Protocol):
     """What the importer has recorded."""
 
     def read(self, key: str) -> bytes | None:
-        """Content of a verdict.json; None if there is none."""
+        """Content of one record; None if there is none."""
+
+    def keys(self, folder: str) -> list[str]:
+        """Keys of all records that begin with ``folder``."""
+
+
+class Executions(Protocol):
+    """What CodePipeline says that an execution's actions did."""
+
+    def attempts(self, pipeline: str, execution: str) -> Sequence[Attempt]:
+        """All runs of all actions of one execution. ``pipeline``: its name in AWS."""
+
+
+class RefusedError(Exception):
+    """The release may not go on; the message is the sentence to fail the action with."""
 
 
 @dataclass(frozen=True)
-class GuardCall:
-    """UserParameters of the pipeline's guard action."""
+class Clearance:
+    """The release may go on: made by ``Guard.clear`` alone, and only after every rule."""
 
-    pipeline: str
-    gate: str
-    execution: str
-    commit: str
-    digest: str
+    call: GuardCall
+    verdicts: int
 
-    @classmethod
-    def parse(cls, text: object) -> GuardCall:
-        """The call in the action's configuration."""
-        if not isinstance(text, str):
-            raise MalformedError("UserParameters: missing from the action's configuration")
-        names = ("schema", *(member.name for member in members(cls)))
-        given = strict.fields(strict.loads(text, "UserParameters"), "UserParameters", names)
-        strict.integer(given["schema"], "schema", SCHEMA, SCHEMA)
-        return cls(
-            pipeline=strict.text(given["pipeline"], "pipeline", PIPELINE, "a pipeline's name in pipelines.yaml"),
-            gate=strict.choice(given["gate"], "gate", GATES),
-            execution=strict.text(given["execution"], "execution", EXECUTION, AN_EXECUTION),
-            commit=strict.text(given["commit"], "commit", COMMIT, A_COMMIT),
-            digest=strict.text(given["digest"], "digest", DIGEST, "an image digest (sha256:...)"),
-        )
+    def __str__(self) -> str:
+        return f"{self.call.gate} cleared: {self.verdicts} verdicts for {self.call.digest} of {self.call.commit}"
 
 
 @dataclass(frozen=True)
 class Guard:
-    """UserParameters in, refusal out; knows neither Lambda nor boto3."""
+    """UserParameters in, clearance out; knows neither Lambda nor boto3. ``today``: in UTC."""
 
     policy: Policy
     records: Records
+    executions: Executions
+    today: Callable[[], date]
 
-    def refuse(self, parameters: object) -> str:
-        """The sentence to fail the action with: what is missing, scan by scan."""
+    def clear(self, parameters: object) -> Clearance:
+        """The permission to go on; ``RefusedError`` with all that is missing, ``MalformedError`` if that cannot be told."""
         call = GuardCall.parse(parameters)
         pipeline = self.policy.pipelines.get(call.pipeline)
         if pipeline is None or call.gate not in pipeline.required:
             raise MalformedError(f"policy.json has no gate {call.gate} for the pipeline {call.pipeline}")
-        required = pipeline.required[call.gate]
-        missing = [f"{scan}: {why}" for scan in required if (why := self._missing(call, scan)) is not None]
+        attempts = self.executions.attempts(pipeline.name, call.execution)
+        missing = [*self._verdicts(call, pipeline), *built(call, attempts)]
+        if call.gate != "Publish":  # a gate that is added is behind the approval unless this line says otherwise
+            missing += self._decision(call, pipeline, attempts)
         if missing:
-            return f"{call.gate} refused, not recorded as pass: {'; '.join(missing)}. Besides, {NOT_YET}."
-        return f"{call.gate} refused: all {len(required)} required verdicts are recorded as pass, but {NOT_YET}."
+            raise RefusedError(f"{call.gate} refused: {'; '.join(clean(one, REASON_LIMIT) for one in missing)}.")
+        return Clearance(call, len(pipeline.required[call.gate]))
 
-    def _missing(self, call: GuardCall, scan: Scan) -> str | None:
-        """Why this scan is not recorded as passed for this execution and commit; None if it is."""
-        data = self.records.read(verdict_key(call.pipeline, call.execution, scan.scanner, scan.scope))
-        if data is None:
-            return "no verdict"
+    def _verdicts(self, call: GuardCall, pipeline: PipelinePolicy) -> Iterator[str]:
+        today = self.today()
+        for scan in pipeline.required[call.gate]:
+            data = self.records.read(verdict_key(call.pipeline, call.execution, scan.scanner, scan.scope))
+            why = verdicts.objection(call, pipeline, scan, data, today)
+            if why is not None:
+                yield f"{scan}: {why}"
+
+    def _decision(self, call: GuardCall, pipeline: PipelinePolicy, attempts: Sequence[Attempt]) -> Iterator[str]:
+        approved: Attempt | None = None
         try:
-            record = Record.parse(data)
-        except MalformedError as error:
-            return f"unreadable record ({error})"
-        # The record must say of itself what its key says: a copy of another's record is none.
-        if (record.pipeline, record.execution) != (call.pipeline, call.execution):
-            return "record of another execution"
-        if (record.scanner, record.scope) != (scan.scanner, scan.scope):
-            return "record of another scan"
-        if record.origin.commit != call.commit:
-            return f"record of another commit ({record.origin.commit})"
-        if record.answer.verdict is not Verdict.PASS:
-            return f"{record.answer.verdict} ({record.answer.reason})"
-        return None
+            approved = approval(call, attempts)
+        except UnprovenError as error:
+            yield str(error)
+        if pipeline.separation_of_duties:
+            yield from duties.objections(call, pipeline, approved, self._pushes(call, pipeline))
+
+    def _pushes(self, call: GuardCall, pipeline: PipelinePolicy) -> Mapping[str, bytes | None]:
+        keys = self.records.keys(pushes.folder(pipeline.repository, call.commit))
+        return {key: self.records.read(key) for key in keys}

@@ -1,0 +1,76 @@
+"""What CodePipeline says that an execution's actions did: the only module of this function that asks for it.
+
+https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from common.strict import MalformedError
+
+PAGE_LIMIT = 20  # of 100 actions each: an execution has about 20, and each retry of a stage adds a few
+
+
+class CodePipeline(Protocol):
+    """The one method of boto3's client that is used here."""
+
+    def list_action_executions(self, **request: object) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html"""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of one action (``ActionExecutionDetail``). All but the names may be missing from CodePipeline's answer.
+
+    ``configuration``: with its variables resolved. ``summary``: of an approval, what the approver wrote.
+    """
+
+    stage: str
+    action: str
+    started: datetime | None
+    status: str | None
+    category: str | None
+    configuration: Mapping[str, str]
+    variables: Mapping[str, str]
+    updated_by: str | None
+    summary: str | None
+
+
+@dataclass(frozen=True)
+class PipelineExecutions:
+    """Executions of this account's pipelines."""
+
+    codepipeline: CodePipeline
+
+    def attempts(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
+        """All runs of all actions of one execution, in no order. ``pipeline``: its name in AWS."""
+        request: dict[str, object] = {"pipelineName": pipeline, "filter": {"pipelineExecutionId": execution}}
+        found: list[Attempt] = []
+        for _ in range(PAGE_LIMIT):
+            page = self.codepipeline.list_action_executions(**request)
+            found += [_attempt(detail, execution) for detail in page["actionExecutionDetails"]]
+            if not page.get("nextToken"):
+                return tuple(found)
+            request["nextToken"] = page["nextToken"]
+        raise MalformedError(f"{pipeline}: execution {execution} has more than {PAGE_LIMIT} pages of actions")
+
+
+def _attempt(detail: Mapping[str, Any], execution: str) -> Attempt:
+    if detail["pipelineExecutionId"] != execution:  # a filter that is not heeded would mix up releases
+        raise MalformedError(f"CodePipeline was asked about {execution} and answers {detail['pipelineExecutionId']}")
+    given, output = detail.get("input", {}), detail.get("output", {})
+    return Attempt(
+        stage=detail["stageName"],
+        action=detail["actionName"],
+        started=detail.get("startTime"),
+        status=detail.get("status"),
+        category=given.get("actionTypeId", {}).get("category"),
+        configuration=given.get("resolvedConfiguration", {}),
+        variables=output.get("outputVariables", {}),
+        updated_by=detail.get("updatedBy"),
+        summary=output.get("executionResult", {}).get("externalExecutionSummary"),
+    )
