@@ -1,40 +1,39 @@
-"""Findings importer: a build's call or an ECR/Inspector event in, an answer out."""
+"""Findings importer: a build's call in, an answer out; or an event of ECR, Inspector or CodeCommit in."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-
-import boto3
-from botocore.config import Config
+from typing import Any
 
 from common.log import one_line
-from common.policy import Policy
-from findings.executions import PipelineExecutions
-from findings.report_store import ReportStore
-from findings.service import Importer
+from findings.asff import Account
+from findings.metrics import embedded
+from findings.root import DEADLINE, Root, build
 
 POLICY = Path(__file__).with_name("policy.json")
 
 
 @cache
-def importer() -> Importer:
-    """The composition root, once per execution environment."""
-    config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
-    return Importer(
-        policy=Policy.parse(POLICY.read_bytes()),
-        reports=ReportStore(boto3.client("s3", config=config), os.environ["REPORTS_BUCKET"]),
-        executions=PipelineExecutions(boto3.client("codepipeline", config=config)),
-    )
+def root(account: Account) -> Root:
+    """Everything is built once per execution environment."""
+    return build(POLICY.read_bytes(), os.environ["REPORTS_BUCKET"], account)
 
 
-def handler(event: object, context: object) -> dict[str, object]:
-    """Lambda's entry point."""
+def handler(event: object, context: Any) -> dict[str, object]:
+    """Lambda's entry point. Events come without an alias, builds only through theirs: none can pose as the other."""
     with one_line("findings-importer", context) as line:
-        alias = str(getattr(context, "invoked_function_arn", "")).partition(":function:")[2].partition(":")[2]
-        outcome = importer().judge(event, alias)
+        DEADLINE.context = context
+        alias = context.invoked_function_arn.partition(":function:")[2].partition(":")[2]
+        importer, events = root(Account.of_function(context.invoked_function_arn))
+        if isinstance(event, Mapping) and not alias:
+            handled = events.handle(event)
+            line.update(event=event.get("id"), said=handled.said)
+            return {"said": handled.said}
+        outcome = importer.judge(event, alias)
         line.update(alias=alias, verdict=outcome.answer.verdict, reason=outcome.answer.reason)
-        if outcome.record:
-            line.update(execution=outcome.record.execution, scope=outcome.record.scope)
+        if outcome.judgement:
+            line.update(embedded(context.function_name, outcome.judgement, outcome.delivered, importer.clock()))
         return outcome.answer.as_json()

@@ -1,25 +1,45 @@
-"""What an execution scans, by CodePipeline's own account: a caller's word for branch and commit is never taken."""
+"""What an execution scans, by CodePipeline's own account: a caller's word for branch, commit or image is never taken."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
-from common.contract import COMMIT, LINE, Origin
+from common.contract import COMMIT, DIGEST, LINE, Origin
 from common.policy import PipelinePolicy
-from findings.service import UnattributableError
 
 SOURCE = "Source"  # the source action's output artifact in every pipeline
+_SOURCE_ACTION = ("Source", "Source")
+_SEAL_ACTION = ("Build", "seal")  # lets the image's digest through: modules/stages.py
+
+
+class UnattributableError(Exception):
+    """CodePipeline's account of the execution does not say what was scanned, or does not know the execution."""
 
 
 class CodePipeline(Protocol):
-    """The one method of boto3's client that is used here."""
+    """The methods of boto3's client that are used here."""
 
     def get_pipeline_execution(self, *, pipelineName: str, pipelineExecutionId: str) -> Mapping[str, Any]:
         """https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_GetPipelineExecution.html"""
+
+    def list_action_executions(
+        self, *, pipelineName: str, filter: Mapping[str, str], nextToken: str = ...
+    ) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html"""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution: what it is of, when its source action began, and the digest of its image (empty before there is one)."""
+
+    origin: Origin
+    started: datetime
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -28,7 +48,22 @@ class PipelineExecutions:
 
     codepipeline: CodePipeline
 
-    def origin(self, pipeline: PipelinePolicy, execution: str) -> Origin:
+    def describe(self, pipeline: PipelinePolicy, execution: str) -> Execution:
+        """The execution; ``UnattributableError`` if CodePipeline does not say what it is of."""
+        origin = self._origin(pipeline, execution)
+        started: list[datetime] = []
+        seals: list[Mapping[str, Any]] = []
+        for action in self._actions(pipeline.name, execution):
+            place = (action.get("stageName"), action.get("actionName"))
+            if place == _SOURCE_ACTION and action.get("startTime"):
+                started.append(action["startTime"])
+            if place == _SEAL_ACTION and action.get("startTime"):
+                seals.append(action)
+        if not started:
+            raise UnattributableError(f"execution {execution} of {pipeline.name} has no source action that began")
+        return Execution(origin, min(started).astimezone(UTC), _digest(seals))
+
+    def _origin(self, pipeline: PipelinePolicy, execution: str) -> Origin:
         """Commit: the source artifact's revision. Branch: the pipeline's, or (scan) the execution's variable."""
         found = self._execution(pipeline.name, execution)
         revisions = [one for one in found.get("artifactRevisions", []) if one.get("name") == SOURCE]
@@ -62,3 +97,24 @@ class PipelineExecutions:
             raise
         found: Mapping[str, Any] = answer["pipelineExecution"]
         return found
+
+    def _actions(self, name: str, execution: str) -> list[Mapping[str, Any]]:
+        actions: list[Mapping[str, Any]] = []
+        more: dict[str, str] = {}
+        while True:
+            page = self.codepipeline.list_action_executions(
+                pipelineName=name, filter={"pipelineExecutionId": execution}, **more
+            )
+            actions += page["actionExecutionDetails"]
+            if not page.get("nextToken"):
+                return actions
+            more = {"nextToken": page["nextToken"]}
+
+
+def _digest(seals: list[Mapping[str, Any]]) -> str:
+    """What the latest attempt of the seal let through; empty if that did not succeed."""
+    latest = max(seals, key=lambda action: action["startTime"], default=None)
+    if latest is None or latest.get("status") != "Succeeded":
+        return ""
+    digest = latest.get("output", {}).get("outputVariables", {}).get("DIGEST")
+    return digest if isinstance(digest, str) and DIGEST.fullmatch(digest) else ""

@@ -1,87 +1,175 @@
-"""Judges a build's call. This first version has no parsers, so nothing passes."""
+"""Judges a build's call: from the raw report to verdict, page, Security Hub and record. Knows neither Lambda nor boto3."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Protocol
 
-from common.contract import Answer, Origin, Record, ReportCall, Verdict
+from common.contract import IMAGE_SCOPES, Answer, Record, ReportCall, Verdict, folder
 from common.policy import PipelinePolicy, Policy
 from common.strict import MalformedError, shown
+from findings import asff, gate, page, parsers
+from findings.executions import Execution, UnattributableError
+from findings.model import Judgement, ScanResult, Subject, UnreadableError
+from findings.projection import ConflictError, Delivered, Projection
+from findings.report_store import HTML, JSON, TooLargeError
+from findings.security_hub import SwitchedOffError, UndeliveredError
 
-
-class UnjudgedEventError(Exception):
-    """An event that nobody waits for: raising makes Lambda retry it and then keep it in the dead-letter queue."""
-
-
-class UnattributableError(Exception):
-    """CodePipeline's account of the execution does not say what was scanned, or does not know the execution."""
+# What a record says between the first write and the last: an earlier attempt's pass must not outlive a call that dies.
+_UNFINISHED = "the importer began to judge this report and did not finish; its log says why"
+# Imports that could not be brought to an end: the verdict cannot be given either.
+DELIVERY_ERRORS = (UndeliveredError, SwitchedOffError, ConflictError)
 
 
 class Reports(Protocol):
     """The reports bucket."""
 
-    def size(self, key: str) -> int | None:
-        """Bytes of the raw report; None if there is none."""
+    def raw(self, key: str) -> bytes | None:
+        """The raw report; None if there is none; ``TooLargeError``."""
 
-    def write(self, record: Record) -> None:
-        """Keeps the record beside its raw report, instead of an earlier one of the same execution."""
+    def write(self, key: str, body: bytes, content_type: str) -> None:
+        """Puts the object in place of an earlier one."""
 
 
 class Executions(Protocol):
     """CodePipeline's account of its executions."""
 
-    def origin(self, pipeline: PipelinePolicy, execution: str) -> Origin:
-        """What the execution scans; ``UnattributableError`` if that cannot be said."""
+    def describe(self, pipeline: PipelinePolicy, execution: str) -> Execution:
+        """What the execution is of; ``UnattributableError`` if that cannot be said."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The answer to give, and the record written for it: None if the call was refused before any judgement."""
+    """The answer to give; the judgement that it rests on and what was delivered, None if the call was refused before."""
 
     answer: Answer
-    record: Record | None
+    judgement: Judgement | None = None
+    delivered: Delivered | None = None
 
 
 @dataclass(frozen=True)
 class Importer:
-    """Event in, outcome out; knows neither Lambda nor boto3."""
+    """A build's call in, outcome out. ``clock``: the time now, in UTC."""
 
     policy: Policy
     reports: Reports
     executions: Executions
+    projection: Projection
+    account: asff.Account
+    clock: Callable[[], datetime]
 
     def judge(self, event: object, alias: str) -> Outcome:
-        """Answers a call; raises for an event, and for every failure of a service it depends on.
+        """Answers a call; raises for every failure of a service that it depends on, after which no pass is on record.
 
         ``alias`` is the one of the function that was called, ``<pipeline>_<scanner>``: each build's role may call its own
         alone, so that a build speaks for its own scanner in its own pipeline and for nobody else.
         """
-        if isinstance(event, Mapping) and "detail-type" in event:
-            raise UnjudgedEventError(
-                f"{shown(event['detail-type'])} from {shown(event.get('source'))} cannot be judged yet"
-            )
         try:
             call = ReportCall.parse(event)
             pipeline = self._pipeline_of(call)
             if alias != f"{call.pipeline}_{call.scanner}":
                 raise MalformedError(f"the alias {shown(alias)} may not speak for {call.scanner} of {call.pipeline}")
-            origin = self.executions.origin(pipeline, call.execution)
+            execution = self.executions.describe(pipeline, call.execution)
+            subject = subject_of(call, execution)
         except (MalformedError, UnattributableError) as error:
-            return Outcome(Answer(Verdict.TOOL_ERROR, "tool-error: the call was refused", str(error)), None)
+            return Outcome(Answer(Verdict.TOOL_ERROR, "tool-error: the call was refused", str(error)))
         record = Record(
-            answer=self._answer(call),
+            answer=Answer(Verdict.TOOL_ERROR, f"{call.scanner} {call.scope}: unfinished", _UNFINISHED),
             pipeline=call.pipeline,
             execution=call.execution,
             scanner=call.scanner,
             scope=call.scope,
             exit_code=call.exit_code,
-            origin=origin,
+            origin=execution.origin,
+            digest=subject.digest,
+            report_sha256="",
             policy_sha256=self.policy.sha256,
         )
-        self.reports.write(record)
-        return Outcome(record.answer, record)
+        self._write_record(record)
+        raw = self._raw(call.key)
+        if isinstance(raw, bytes):
+            record = replace(record, report_sha256=hashlib.sha256(raw).hexdigest())
+        judgement = self._judgement(subject, raw, call.exit_code, pipeline, execution.started)
+        judgement, delivered = self._deliver(judgement, execution.started)
+        answer = self.publish(judgement, folder(call.pipeline, call.execution, call.scanner, call.scope))
+        self._write_record(replace(record, answer=answer, waived_until=judgement.waived_until))
+        return Outcome(answer, judgement, delivered)
+
+    def publish(self, judgement: Judgement, where: str) -> Answer:
+        """Writes findings.json and index.html below ``where``; the answer that names the page."""
+        now = self.clock()
+        key = f"{where}/index.html"
+        answer = Answer(
+            verdict=judgement.verdict,
+            summary=judgement.summary,
+            reason=judgement.reason,
+            counts=judgement.counts,
+            blocking=judgement.blocking,
+            page=key,
+        )
+        document = answer.as_json() | {"findings": self.documents(judgement, now, key)}
+        self.reports.write(f"{where}/findings.json", json.dumps(document).encode(), JSON)
+        self.reports.write(key, page.render(judgement, self.policy.sha256, now), HTML)
+        return answer
+
+    def documents(self, judgement: Judgement, now: datetime, page_key: str) -> list[dict[str, object]]:
+        """Each finding as ASFF, as if it were new; the inventory knows since when it is there."""
+        return [
+            asff.document(one, judgement.subject, self.account, created=now, updated=now, page=page_key)
+            for one in judgement.findings
+        ]
+
+    def project(self, judgement: Judgement, started: datetime, where: str) -> Delivered:
+        """Brings the judgement's findings to inventory and Security Hub; one of ``DELIVERY_ERRORS`` if that fails."""
+        now = self.clock()
+        # Inspector brings its own findings to Security Hub: an empty list here archives what basic scanning had reported.
+        mine = replace(judgement, findings=()) if judgement.delivered_by_aws else judgement
+        return self.projection.project(
+            judgement.subject,
+            self.documents(mine, now, f"{where}/index.html"),
+            {one.id: one.acceptance for one in mine.findings if one.acceptance},
+            finished=judgement.finished,
+            started=started,
+            now=now,
+        )
+
+    def terms(self, pipeline: PipelinePolicy, scanner: str, started: datetime | None) -> gate.Terms:
+        """By what a report is judged today."""
+        return gate.Terms(pipeline.gate[scanner], self.policy.waivers, self.clock().date(), started)
+
+    def _deliver(self, judgement: Judgement, started: datetime) -> tuple[Judgement, Delivered | None]:
+        subject = judgement.subject
+        where = folder(subject.pipeline, subject.execution, subject.scanner, subject.scope)
+        try:
+            return judgement, self.project(judgement, started, where)
+        except DELIVERY_ERRORS as error:
+            return _failed(judgement, f"the findings could not be recorded: {error}"), None
+
+    def _judgement(
+        self,
+        subject: Subject,
+        raw: bytes | TooLargeError | None,
+        exit_code: int,
+        pipeline: PipelinePolicy,
+        started: datetime,
+    ) -> Judgement:
+        terms = self.terms(pipeline, subject.scanner, started)
+        if isinstance(raw, TooLargeError):
+            return _failed(gate.judge(subject, None, exit_code, terms), str(raw))
+        return gate.judge(subject, read(subject.scanner, raw), exit_code, terms)
+
+    def _raw(self, key: str) -> bytes | TooLargeError | None:
+        try:
+            return self.reports.raw(key)
+        except TooLargeError as error:
+            return error
+
+    def _write_record(self, record: Record) -> None:
+        self.reports.write(record.key, record.as_bytes(), JSON)
 
     def _pipeline_of(self, call: ReportCall) -> PipelinePolicy:
         pipeline = self.policy.pipelines.get(call.pipeline)
@@ -91,10 +179,44 @@ class Importer:
             raise MalformedError(f"scanner: policy.json has no rule for {call.scanner} in {call.pipeline}")
         return pipeline
 
-    def _answer(self, call: ReportCall) -> Answer:
-        title = f"{call.scanner} {call.scope}"
-        if not self.reports.size(call.key):
-            verdict, reason = Verdict.NO_EVIDENCE, f"{call.key} is missing or empty: the scanner wrote no report"
-        else:
-            verdict, reason = Verdict.TOOL_ERROR, f"no parser for {call.scanner} yet"
-        return Answer(verdict, f"{title}: {verdict}", reason)
+
+def read(scanner: str, raw: bytes | None) -> ScanResult | UnreadableError | None:
+    """The report, or why it cannot be read, or None for none: what the gate takes."""
+    if raw is None:
+        return None
+    try:
+        return parsers.read(scanner, raw)
+    except UnreadableError as error:
+        return error
+
+
+def subject_of(call: ReportCall, execution: Execution) -> Subject:
+    """What a call is about. ``UnattributableError`` if it is about an image of which CodePipeline knows no digest."""
+    of_image = call.scope in IMAGE_SCOPES
+    if of_image and not execution.digest:
+        raise UnattributableError(
+            f"execution {call.execution} has no sealed image digest, so nobody knows what {call.scanner} looked at"
+        )
+    return Subject(
+        scanner=call.scanner,
+        scope=call.scope,
+        pipeline=call.pipeline,
+        execution=call.execution,
+        repository=execution.origin.repository,
+        branch=execution.origin.branch,
+        commit=execution.origin.commit,
+        digest=execution.digest if of_image else "",
+        target=call.pipeline if of_image else "",
+    )
+
+
+def _failed(judgement: Judgement, reason: str) -> Judgement:
+    """The same findings without a verdict on them."""
+    return replace(
+        judgement,
+        verdict=Verdict.TOOL_ERROR,
+        summary=f"{judgement.subject.scanner} {judgement.subject.scope}: {Verdict.TOOL_ERROR}",
+        reason=reason,
+        blocking=sum(one.blocking for one in judgement.findings),
+        finished=False,
+    )

@@ -1,0 +1,202 @@
+"""The command at a desk, as a person starts it: its own process, its exit code, what it prints."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import asff_model
+
+ROOT = Path(__file__).parents[2]
+REPORTS = ROOT / "tests" / "reports"
+
+
+def desk(*arguments: object, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-m", "findings", *map(str, arguments)],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": "lambdas/findings_importer"},
+        input=stdin,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def judged(*arguments: object, stdin: bytes = b"") -> tuple[int, Any]:
+    done = desk(*arguments, stdin=stdin)
+    assert done.stderr == b"", done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def file(name: str) -> Path:
+    return REPORTS / name
+
+
+# Exit codes and verdicts: read in the reports themselves. grype/many.json has two Critical, semgrep/many.json WARNING
+# and INFO, snyk/project_none.json a project of no dependencies.
+@pytest.mark.parametrize(
+    ("scanner", "name", "code", "verdict"),
+    [
+        ("grype", "grype/many.json", 1, "findings"),
+        ("grype", "grype/none.json", 0, "pass"),
+        ("semgrep", "semgrep/many.json", 0, "pass"),
+        ("snyk", "snyk/project_none.json", 3, "no-evidence"),
+        ("snyk", "snyk/invalid.json", 3, "no-evidence"),
+        ("grype", "zap/many.json", 3, "no-evidence"),
+        ("gitleaks", "gitleaks/none.json", 0, "pass"),
+        ("grype", "no/such/file.json", 3, "no-evidence"),
+    ],
+)
+def test_the_exit_code_is_the_verdict(scanner: str, name: str, code: int, verdict: str) -> None:
+    ended, document = judged("--scanner", scanner, "--report", file(name))
+    assert (ended, document["verdict"]) == (code, verdict)
+    assert set(document) == {"verdict", "counts", "blocking", "reason", "findings"}
+
+
+def test_the_findings_are_asff() -> None:
+    _, document = judged(
+        "--scanner", "auto", "--report", file("grype/many.json"), "--repository", "shop", "--branch", "dev"
+    )
+    assert document["counts"] == {
+        "critical": 2,
+        "high": 2,
+        "medium": 5,
+        "low": 0,
+        "informational": 0,
+        "ungraded": 0,
+        "waived": 0,
+    }
+    assert len(document["findings"]) == 9
+    assert [error for finding in document["findings"] for error in asff_model.errors(finding)] == []
+    assert all(finding["Id"].startswith("shop/dev/grype-") for finding in document["findings"])
+
+
+@pytest.mark.parametrize(("fail_on", "code"), [("medium", 1), ("high", 0), ("critical", 0)])
+def test_the_threshold_is_an_option(fail_on: str, code: int) -> None:
+    assert judged("--scanner", "semgrep", "--report", file("semgrep/many.json"), "--fail-on", fail_on)[0] == code
+
+
+def test_a_scanner_that_failed_is_a_tool_error() -> None:
+    code, document = judged("--scanner", "grype", "--report", file("grype/none.json"), "--exit-code", "2")
+    assert (code, document["verdict"]) == (2, "tool-error")
+
+
+def test_the_report_may_come_through_a_pipe() -> None:
+    code, _ = judged("--scanner", "auto", "--report", "-", stdin=file("grype/none.json").read_bytes())
+    assert code == 0
+    assert judged("--scanner", "auto", "--report", "-")[0] == 3
+
+
+@pytest.mark.parametrize("raw", [b"[]", b"{}", b"{", b"\xff", b"[" * 100_000, b'{"findings": [], "site": []}'])
+def test_auto_never_guesses(raw: bytes) -> None:
+    code, document = judged("--scanner", "auto", "--report", "-", stdin=raw)
+    assert (code, document["verdict"]) == (3, "no-evidence")
+
+
+RECOGNIZED = {
+    "ecr": "ecr",
+    "gitleaks": "gitleaks",
+    "grype": "grype",
+    "inspector": "inspector",
+    "sarif": "sarif",
+    "semgrep": "semgrep",
+    "zap": "zap",
+}
+
+
+def test_auto_knows_every_real_report() -> None:
+    from findings.parsers import recognize
+
+    named = {
+        "snyk/code_sarif_many.json": "snyk-code",
+        "snyk/container_many.json": "snyk-container",
+        "snyk/container_with_applications.json": "snyk-container",
+        "snyk/project_null_cvss.json": "snyk-container",  # of an image: packageManager rpm, path docker-archive:...
+        "snyk/project_one.json": "snyk",
+        "snyk/project_none.json": "snyk",
+        "snyk/projects_many.json": "snyk",
+        "snyk/projects_none.json": "snyk",
+    }
+    left_out = {"snyk/invalid.json", "inspector/event_image.json"}  # no JSON, and an event
+    seen = 0
+    for path in sorted(REPORTS.glob("*/*.*")):
+        name = path.relative_to(REPORTS).as_posix()
+        if name not in left_out:
+            assert recognize(path.read_bytes()) == named.get(name, RECOGNIZED.get(path.parent.name)), name
+            seen += 1
+    assert seen > 20
+
+
+def waivers(tmp_path: Path, *entries: dict[str, Any]) -> Path:
+    path = tmp_path / "waivers.json"
+    path.write_text(json.dumps(list(entries)))
+    return path
+
+
+WAIVER = {"scanner": "grype", "owner": "ann@example.com", "reason": "not reachable", "expires": "2999-12-31"}
+
+
+def test_waivers_count_apart(tmp_path: Path) -> None:
+    # The one finding of fix_not_available.json: High, CVE-2021-43396 is not it; read by eye.
+    rule = json.loads(file("grype/fix_not_available.json").read_bytes())["matches"][0]["vulnerability"]["id"]
+    accepted = waivers(tmp_path, WAIVER | {"rule": rule})
+    code, document = judged(
+        "--scanner", "grype", "--report", file("grype/fix_not_available.json"), "--waivers", accepted
+    )
+    assert (code, document["counts"]["waived"]) == (0, 1)
+    assert document["findings"][0]["Workflow"] == {"Status": "SUPPRESSED"}
+    ended = waivers(tmp_path, WAIVER | {"rule": rule, "expires": "2020-01-31"})
+    assert judged("--scanner", "grype", "--report", file("grype/fix_not_available.json"), "--waivers", ended)[0] == 1
+
+
+@pytest.mark.parametrize("content", ["", "{", "{}", '[{"scanner": "grype"}]', '[{"scanner": "nmap"}]', "null"])
+def test_a_waiver_file_that_cannot_be_read_ends_with_2(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "waivers.json"
+    path.write_text(content)
+    done = desk("--scanner", "grype", "--report", file("grype/none.json"), "--waivers", path)
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"findings: waivers.json")
+    assert b"Traceback" not in done.stderr
+
+
+def test_a_file_that_cannot_be_read_ends_with_2(tmp_path: Path) -> None:
+    done = desk("--scanner", "grype", "--report", tmp_path)  # a folder
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"findings: ")
+    assert desk("--scanner", "nmap", "--report", tmp_path).returncode == 2
+
+
+def test_the_table_is_for_people() -> None:
+    done = desk("--scanner", "grype", "--report", file("grype/many.json"), "--format", "table")
+    lines = done.stdout.decode().splitlines()
+    assert done.returncode == 1
+    assert lines[0] == "FINDINGS  grype dependencies: 2 critical, 2 high, 5 medium"
+    assert lines[1] == "4 findings at or above high, or ungraded"
+    assert len([line for line in lines if line.startswith("BLOCKS")]) == 4
+    assert max(map(len, lines)) < 260
+
+
+def test_the_page_is_html() -> None:
+    done = desk("--scanner", "zap", "--report", file("zap/many.json"), "--format", "html")
+    assert done.returncode == 1
+    assert done.stdout.lstrip().lower().startswith(b"<!doctype html>")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+    command = f"{sys.executable} -m findings --scanner grype --report {file('grype/many.json')} | head -c 10; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": "lambdas/findings_importer"},
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (1, b"")
