@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cdktf import TerraformStack
 
@@ -11,13 +13,28 @@ from modules.account import Account
 from modules.encryption import Key
 from modules.events import DeadLetters, Rule
 from modules.function import Function
-from modules.iam import allow
+from modules.iam import Statement, allow
 from modules.notifications import Topic
+from modules.source import Repository
 from modules.storage import Bucket, allow_objects
+
+# Object keys that the importer alone may write: what the guard believes, and what a finding's life rests on.
+PUSHES = "pushes/*"
+JUDGED = (
+    "reports/*/verdict.json",
+    "reports/*/findings.json",
+    "reports/*/index.html",
+    "rescans/*",
+    "inventory/*",
+)
 
 IMPORTER = "findings-importer"
 GUARD = "release-guard"
 SEALER = "image-sealer"
+
+# They take no resource: the job's id is the permission.
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodepipeline.html
+_ANSWER_JOB = allow("AnswerJob", ["codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"], ["*"])
 
 
 def gate_alias(pipeline: str, scanner: str) -> str:
@@ -30,7 +47,9 @@ class FindingsImporter:
     """Takes a build's call or an image scan's event, judges the report, and is the only writer of verdicts.
 
     Its policy (thresholds, waivers) is in ``package``: a change of policy is a change of code, seen in a plan.
-    ``scanners``: by pipeline, the ids of those that call it.
+    ``scanners``: by pipeline, the ids of those that call it. ``registries``: ECR repositories whose later scans it hears of.
+    ``repositories``: those whose branches it watches being deleted; ``pushed``: those whose pushes it records, so that the
+    guard knows who may not approve. ``security_hub``: whether findings go there, beside S3.
     """
 
     def __init__(
@@ -43,17 +62,38 @@ class FindingsImporter:
         alarms: Topic,
         scanners: Mapping[str, Sequence[str]],
         registries: Sequence[str],
+        repositories: Sequence[Repository],
+        pushed: Sequence[Repository],
+        security_hub: bool,
         package: bytes,
         scratch: Path,
     ) -> None:
-        ecr_rule, inspector_rule = "ecr-image-scan", "inspector-finding"
+        rules = [
+            *(_image_events(registries) if registries else ()),
+            _branch_event(
+                "branch_deleted", "A branch is gone: its findings are archived", repositories, "referenceDeleted"
+            ),
+            *(
+                [
+                    _branch_event(
+                        "branch_pushed",
+                        "A push to a delivered repository: who pushed may not approve",
+                        pushed,
+                        "referenceCreated",
+                        "referenceUpdated",
+                    )
+                ]
+                if pushed
+                else ()
+            ),
+        ]
         dead_letters = DeadLetters(
             scope,
             "importer_dead_letters",
             account=account,
             key=key,
             purpose=f"{IMPORTER}-dead-letters",
-            rules=[account.names.rule(ecr_rule), account.names.rule(inspector_rule)],
+            rules=[account.names.rule(rule.purpose) for rule in rules],
             alarm_topic_arn=alarms.arn,
         )
         function = Function(
@@ -69,14 +109,26 @@ class FindingsImporter:
             statements=[
                 *allow_objects(
                     key,
-                    read=reports.objects("reports/*/raw.json", "reports/*/raw.txt"),
-                    write=reports.objects("reports/*/verdict.json"),
+                    read=reports.objects("reports/*/raw.json", "reports/*/raw.txt", "inventory/*"),
+                    write=reports.objects(*JUDGED, *([] if not pushed else [PUSHES])),
                 ),
                 reports.allow_find(),
                 allow(
                     "Executions",
-                    ["codepipeline:GetPipelineExecution"],
+                    ["codepipeline:GetPipelineExecution", "codepipeline:ListActionExecutions"],
                     [account.arn("codepipeline", account.names.pipeline(name)) for name in scanners],
+                ),
+                *(_allow_security_hub(account) if security_hub else ()),
+                *(
+                    [
+                        allow(
+                            "ImageScans",
+                            ["ecr:DescribeImageScanFindings"],
+                            [account.arn("ecr", f"repository/{name}") for name in registries],
+                        )
+                    ]
+                    if registries
+                    else ()
                 ),
             ],
             # The caller waits: CodeBuild's gate call has no shorter limit of its own.
@@ -87,62 +139,92 @@ class FindingsImporter:
         for pipeline, ids in scanners.items():
             for scanner in ids:
                 function.add_alias(gate_alias(pipeline, scanner))
-        if not registries:
-            return
-        repositories = list(registries)
-        self._rule(
-            scope,
+        for rule in rules:
+            Rule(
+                scope,
+                rule.id,
+                account=account,
+                purpose=rule.purpose,
+                description=rule.description,
+                pattern=rule.pattern,
+                target_arn=function.arn,
+                dead_letters=dead_letters,
+            )
+            function.allow_rule(rule.id, f"${{aws_cloudwatch_event_rule.{rule.id}.arn}}")
+
+
+@dataclass(frozen=True)
+class _EventRule:
+    """An event that the importer hears of."""
+
+    id: str
+    purpose: str
+    description: str
+    pattern: Mapping[str, Any]
+
+
+def _image_events(registries: Sequence[str]) -> list[_EventRule]:
+    return [
+        _EventRule(
             "ecr_scan_event",
-            account=account,
-            purpose=ecr_rule,
-            description="A basic ECR image scan of a delivered image has ended",
+            "ecr-image-scan",
+            "A basic ECR image scan of a delivered image has ended",
             # https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
-            pattern={
+            {
                 "source": ["aws.ecr"],
                 "detail-type": ["ECR Image Scan"],
-                "detail": {"repository-name": repositories},
+                "detail": {"repository-name": list(registries)},
             },
-            function=function,
-            dead_letters=dead_letters,
-        )
-        self._rule(
-            scope,
+        ),
+        _EventRule(
             "inspector_event",
-            account=account,
-            purpose=inspector_rule,
-            description="Inspector has found something in a delivered image",
+            "inspector-finding",
+            "Inspector has found something in a delivered image",
             # https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
-            pattern={
+            {
                 "source": ["aws.inspector2"],
                 "detail-type": ["Inspector2 Finding"],
                 "detail": {
-                    "resources": {"details": {"awsEcrContainerImage": {"repositoryName": repositories}}},
+                    "resources": {"details": {"awsEcrContainerImage": {"repositoryName": list(registries)}}},
                 },
             },
-            function=function,
-            dead_letters=dead_letters,
-        )
+        ),
+    ]
 
-    @staticmethod
-    def _rule(
-        scope: TerraformStack, id_: str, *, account: Account, purpose: str, description: str, pattern: dict[str, object],
-        function: Function, dead_letters: DeadLetters,
-    ) -> None:  # fmt: skip
-        Rule(
-            scope,
-            id_,
-            account=account,
-            purpose=purpose,
-            description=description,
-            pattern=pattern,
-            target_arn=function.arn,
-            dead_letters=dead_letters,
-        )
-        function.allow_rule(id_, f"${{aws_cloudwatch_event_rule.{id_}.arn}}")
+
+def _branch_event(id_: str, description: str, repositories: Sequence[Repository], *events: str) -> _EventRule:
+    """https://docs.aws.amazon.com/codecommit/latest/userguide/monitoring-events.html"""
+    pattern = {
+        "source": ["aws.codecommit"],
+        "detail-type": ["CodeCommit Repository State Change"],
+        "resources": sorted({repository.arn for repository in repositories}),
+        "detail": {"event": list(events), "referenceType": ["branch"]},
+    }
+    return _EventRule(id_, id_.replace("_", "-"), description, pattern)
+
+
+def _allow_security_hub(account: Account) -> list[Statement]:
+    """Import findings as the account's own product; read and set the workflow of findings.
+
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecurityhub.html
+    """
+    return [
+        allow(
+            "ImportFindings",
+            ["securityhub:BatchImportFindings"],
+            [account.arn("securityhub", f"product/{account.id}/default")],
+        ),
+        allow(
+            "Workflow",
+            ["securityhub:BatchUpdateFindings", "securityhub:GetFindings"],
+            [account.arn("securityhub", "hub/default")],
+        ),
+    ]
 
 
 class ReleaseGuard:
-    """CodePipeline calls it before Publish and Production; it reads the recorded verdicts and answers the job."""
+    """CodePipeline calls it before Publish and Production; it reads what is recorded and answers the job. ``pipelines``: the
+    delivery pipelines whose executions it looks into."""
 
     def __init__(
         self,
@@ -151,6 +233,7 @@ class ReleaseGuard:
         account: Account,
         key: Key,
         reports: Bucket,
+        pipelines: Sequence[str],
         package: bytes,
         scratch: Path,
     ) -> None:
@@ -165,12 +248,14 @@ class ReleaseGuard:
             package=package,
             environment={"REPORTS_BUCKET": reports.name},
             statements=[
-                *allow_objects(key, read=reports.objects("reports/*/verdict.json")),
+                *allow_objects(key, read=reports.objects("reports/*/verdict.json", PUSHES)),
                 reports.allow_find(),
-                # It takes no resource: the job's id is the permission. PutJobSuccessResult comes with the version that judges:
-                # until then IAM, too, rules out that a release passes.
-                # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodepipeline.html
-                allow("RefuseJob", ["codepipeline:PutJobFailureResult"], ["*"]),
+                allow(
+                    "Executions",
+                    ["codepipeline:ListActionExecutions"],
+                    [account.arn("codepipeline", account.names.pipeline(name)) for name in pipelines],
+                ),
+                _ANSWER_JOB,
             ],
             timeout_seconds=120,
         )
@@ -190,8 +275,6 @@ class ImageSealer:
             description="Checks what a build says of its image before the rest of the pipeline uses it",
             package=package,
             environment={},
-            statements=[
-                allow("AnswerJob", ["codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"], ["*"]),
-            ],
+            statements=[_ANSWER_JOB],
             timeout_seconds=60,
         )

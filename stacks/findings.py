@@ -7,6 +7,7 @@ from constructs import Construct
 from modules.encryption import Key
 from modules.findings_importer import FindingsImporter, ImageSealer, ReleaseGuard
 from modules.notifications import Topic
+from modules.source import Repository
 from modules.storage import Bucket
 from stacks.base import BaseStack, Sources
 from stacks.policy import scanners_of
@@ -28,7 +29,14 @@ class Findings(BaseStack):
             reports=reports,
             alarms=Topic.named(self.account, "notifications", key),
             scanners={name: scanners_of(pipeline) for name, pipeline in settings.pipelines.items()},
-            registries=[p.registry for p in delivery.values()],
+            registries=[pipeline.registry for pipeline in delivery.values()],
+            repositories=[Repository(p.repository.name, self.account) for p in settings.pipelines.values()],
+            pushed=[
+                Repository(pipeline.repository.name, self.account)
+                for pipeline in delivery.values()
+                if pipeline.approval.separation_of_duties
+            ],
+            security_hub=settings.singletons.security_hub != "none",
             package=sources.packages["findings_importer"],
             scratch=sources.scratch,
         )
@@ -45,6 +53,7 @@ class Findings(BaseStack):
                 account=self.account,
                 key=key,
                 reports=reports,
+                pipelines=list(delivery),
                 package=sources.packages["release_guard"],
                 scratch=sources.scratch,
             )

@@ -8,6 +8,7 @@ from constructs import Construct
 from modules.encryption import Key
 from modules.function import asset
 from modules.iam import grant, when
+from modules.findings_importer import JUDGED, PUSHES
 from modules.names import identifier
 from modules.notifications import Topic, make_topic
 from modules.source import make_repository
@@ -17,8 +18,6 @@ from stacks.settings import DeliveryPipeline, Settings
 
 _IMAGE_DAYS = 30
 _ARTIFACT_DAYS = 90
-# Written by the importer alone: what the release guard believes.
-_JUDGED = ("verdict.json", "findings.json", "index.html")
 
 
 class Foundation(BaseStack):
@@ -52,7 +51,7 @@ class Foundation(BaseStack):
             "AWS",
             ["*"],
             ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"],
-            reports.objects(*(f"reports/*/{name}" for name in _JUDGED)),
+            reports.objects(*JUDGED, PUSHES),
             when("ArnNotEquals", "aws:PrincipalArn", account.role_arn(names.role("findings-importer"))),
             effect="Deny",
         )

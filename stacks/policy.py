@@ -46,16 +46,20 @@ def policy_json(settings: Settings) -> bytes:
     names = Names(settings.project)
     pipelines: dict[str, Any] = {}
     for name, pipeline in settings.pipelines.items():
-        branch: str | None = None
-        required: dict[str, Any] = {}
+        own: dict[str, Any] = {"branch": None, "registry": None, "separation_of_duties": False, "required": {}}
         if isinstance(pipeline, DeliveryPipeline):
-            branch, required = pipeline.branch, required_scans(pipeline)
+            own = {
+                "branch": pipeline.branch,
+                "registry": pipeline.registry,
+                "separation_of_duties": pipeline.approval.separation_of_duties,
+                "required": required_scans(pipeline),
+            }
         rules = {scanner: pipeline.gate.for_scanner(scanner) for scanner in scanners_of(pipeline)}
         pipelines[name] = {
             "name": names.pipeline(name),
             "kind": pipeline.kind,
             "repository": pipeline.repository.name,
-            "branch": branch,
+            **own,
             "gate": {
                 scanner: {
                     "fail_on": rule.fail_on,
@@ -65,7 +69,6 @@ def policy_json(settings: Settings) -> bytes:
                 }
                 for scanner, rule in rules.items()
             },
-            "required": required,
         }
     waivers = [
         {
@@ -78,5 +81,10 @@ def policy_json(settings: Settings) -> bytes:
         }
         for waiver in settings.waivers
     ]
-    document = {"schema": SCHEMA, "pipelines": pipelines, "waivers": waivers}
+    document = {
+        "schema": SCHEMA,
+        "security_hub": settings.singletons.security_hub != "none",
+        "pipelines": pipelines,
+        "waivers": waivers,
+    }
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"

@@ -42,7 +42,9 @@ class GateRule(_Model):
 
     fail_on: Severity = Field("high", description="least severity that blocks")
     report_only: bool = Field(False, description="true: findings never block; a tool error still does")
-    only_fixable: bool = Field(False, description="true: findings without a fix do not block")
+    only_fixable: bool = Field(
+        False, description="true: vulnerabilities without a fix do not block; secrets and code do"
+    )
     ungraded: Literal["block", "report"] = Field("block", description="what a finding without severity does")
 
 
@@ -111,7 +113,11 @@ OnlyExisting = Annotated[Literal["existing"], BeforeValidator(_existing)]
 class Singletons(_Model):
     """What an account has once. ``existing``: left alone. ``manage``: this project switches it on, and off."""
 
-    security_hub: Singleton = Field("existing", description="Security Hub: existing or manage")
+    security_hub: Literal["existing", "manage", "none"] = Field(
+        "existing",
+        description="Security Hub: existing, manage, or none (not used: findings stand in S3 alone). Switched off without"
+        " none, every gate stops",
+    )
     ecr_scanning: Singleton = Field("existing", description="the registry's scanning: existing or manage")
     inspector: OnlyExisting = Field("existing", description="Inspector: existing")
     cloudtrail: OnlyExisting = Field("existing", description="CloudTrail: existing")
@@ -284,8 +290,7 @@ class Approval(_Model):
     )
     separation_of_duties: bool = Field(
         True,
-        description="true: the author of the commit may not approve it; recorded for the release guard, which does not"
-        " enforce it yet",
+        description="true: who pushed the commit may not approve it; the release guard holds production then",
     )
 
 

@@ -130,13 +130,20 @@ def test_what_runs_foreign_code_reaches_no_gate_no_report_no_parameter(emitted: 
                 assert re.search(r"/images/[a-z0-9-]+/\*/image\.tar$|/Resolved/\*$", resource), resource
 
 
-def test_only_the_importer_writes_verdicts(emitted: Any) -> None:
+def plain(resource: str) -> str:
+    """An object's pattern, without the bucket."""
+    return resource.split("/", 1)[1]
+
+
+def test_only_the_importer_writes_what_is_believed(emitted: Any) -> None:
+    own: list[str] = []
     for stack, name, document in identity_documents(emitted):
         for statement in statements(document):
             if "s3:PutObject" in statement["actions"]:
                 for resource in statement["resources"]:
-                    if resource.endswith(("verdict.json", "/*")) and "-reports-" in resource:
+                    if "-reports-" in resource and not re.search(r"/raw\.(json|txt)$|/sbom\.cdx\.json$", resource):
                         assert (stack, name) == ("findings", "importer_permissions"), f"{stack} {name} {resource}"
+                        own.append(resource)
     [deny] = [
         statement
         for statement in statements(
@@ -145,7 +152,9 @@ def test_only_the_importer_writes_verdicts(emitted: Any) -> None:
         if statement["sid"] == "OnlyTheImporterJudges"
     ]
     assert deny["effect"] == "Deny"
-    assert {"s3:PutObject", "s3:DeleteObject"} <= set(deny["actions"])
+    assert {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"} == set(deny["actions"])
+    assert own
+    assert {plain(resource) for resource in own} <= {plain(resource) for resource in deny["resources"]}
     role = emitted.stacks["findings"]["resource"]["aws_iam_role"]["importer_role"]["name"]
     [condition] = deny["condition"]
     assert condition["values"][0].endswith(f":role/{role}"), "the exception is the role that the findings stack makes"
