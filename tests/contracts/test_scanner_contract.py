@@ -12,7 +12,7 @@ from typing import Any, get_args
 import pytest
 import yaml
 
-from modules.scanners import IMAGE_SCANNERS, SCANNERS, VERIFY_SCANNERS
+from modules.scanners import IMAGE_SCANNERS, READ_ONLY_SCANNERS, SCANNERS, VERIFY_SCANNERS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -38,7 +38,8 @@ def contract() -> ModuleType:
 def test_scanner_has_every_part(scanner: str) -> None:
     entry = SCANNERS[scanner]
     assert entry.id == scanner
-    wanted = [ROOT / "buildspecs" / entry.buildspec]
+    parser = f"{scanner.replace('-', '_')}.py"
+    wanted = [ROOT / "buildspecs" / entry.buildspec, ROOT / "lambdas/findings_importer/findings/parsers" / parser]
     missing = [path.relative_to(ROOT).as_posix() for path in wanted if not path.is_file()]
     assert not missing, f"scanner {scanner!r} also needs: {missing}"
     spec = yaml.safe_load((ROOT / "buildspecs" / entry.buildspec).read_text(encoding="utf-8"))
@@ -55,6 +56,19 @@ def test_the_functions_know_the_same_scanners_and_scopes() -> None:
         id_: set(scopes) for id_, scopes in contract().SCOPES.items()
     }
     assert {id_ for id_, entry in SCANNERS.items() if entry.report == "raw.txt"} == set(contract().TEXT_REPORTS)
+
+
+def test_every_scanner_has_its_row_of_grades_in_the_document() -> None:
+    rows = (
+        (ROOT / "docs" / "findings.md").read_text(encoding="utf-8").split("## Grades")[1].split("## Names")[0].lower()
+    )
+    titles = {"snyk": "snyk open source", "snyk-container": "container", "snyk-code": "snyk code", "zap": "zap"}
+    for scanner in (*SCANNERS, *READ_ONLY_SCANNERS):
+        assert titles.get(scanner, scanner) in rows, f"docs/findings.md says nothing of {scanner}'s severities"
+
+
+def test_the_functions_know_what_is_read_at_a_desk_only() -> None:
+    assert set(READ_ONLY_SCANNERS) == set(contract().READ_ONLY_SCANNERS)
 
 
 def test_the_settings_know_the_same_scanners() -> None:

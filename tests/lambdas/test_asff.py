@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 import asff_model
 from common.contract import SCOPES
 from common.strict import MalformedError
-from findings import asff
+from findings import asff, findings_file
 from findings.asff import Account, document
 from findings.clip import REDACTED, clip, link, one_line
 from findings.identity import identify
@@ -570,3 +571,12 @@ def test_one_line() -> None:
 def test_the_limits_are_those_of_the_documents() -> None:
     # https://docs.aws.amazon.com/securityhub/1.0/APIReference/API_AwsSecurityFinding.html, read on that page
     assert (asff.ID_LIMIT, asff.TITLE_LIMIT, asff.DESCRIPTION_LIMIT, asff.TEXT_LIMIT) == (512, 256, 1024, 512)
+
+
+@pytest.mark.parametrize("answer", [{}, {"verdict": "pass", "counts": {"high": 0}}])
+def test_findings_json_is_the_answer_with_its_findings(answer: dict[str, Any]) -> None:
+    assert json.loads(findings_file.encode(answer, [])) == {**answer, "findings": []}
+    made = [written(OPENSSL), written(SQL, SOURCE)]
+    encoded = findings_file.encode(answer, iter(made))
+    assert json.loads(encoded) == {**answer, "findings": made}
+    assert len(encoded.splitlines()) == 4
