@@ -31,12 +31,18 @@ node_modules/.done: package-lock.json
 	.venv-check/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-check.lock
 	@touch $@
 
+# The emulator that runs the functions pins its botocore, too.
+.venv-emulator/.done: requirements-emulator.lock
+	$(PYTHON) -m venv .venv-emulator
+	.venv-emulator/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-emulator.lock
+	@touch $@
+
 setup: .venv/.synth  ## .venv with pinned, hashed dependencies
 
 synth: .venv/.synth  ## pipelines.yaml -> cdktf.out/ (PIPELINES=other.yaml for another file)
 	@$(BIN)/python main.py
 
-test: .venv/.dev node_modules/.done  ## all tests
+test: .venv/.dev .venv-emulator/.done node_modules/.done  ## all tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
 
 FUNCTIONS := $(notdir $(patsubst %/handler.py,%,$(wildcard lambdas/*/handler.py)))
@@ -58,9 +64,10 @@ lock:  ## write the lock files anew from pyproject.toml (needs uv)
 	$(UV) --universal pyproject.toml --group dev -o requirements-dev.lock
 	$(UV) --universal pyproject.toml -c requirements-dev.lock -o requirements.lock
 	$(UV) --universal --group check -o requirements-check.lock
+	$(UV) --universal --group emulator -o requirements-emulator.lock
 
 schema: .venv/.synth  ## pipelines.schema.json from stacks/settings.py
 	$(BIN)/python -m stacks.settings > pipelines.schema.json
 
 clean:  ## remove what setup and synth made; never state files
-	rm -rf .venv .venv-check node_modules cdktf.out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-check .venv-emulator node_modules cdktf.out .pytest_cache .mypy_cache .ruff_cache

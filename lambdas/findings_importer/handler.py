@@ -6,12 +6,11 @@ import os
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from common.log import one_line
 from findings.asff import Account
 from findings.metrics import embedded
-from findings.root import DEADLINE, Root, build
+from findings.root import DEADLINE, Context, Root, build
 
 POLICY = Path(__file__).with_name("policy.json")
 
@@ -22,7 +21,7 @@ def root(account: Account) -> Root:
     return build(POLICY.read_bytes(), os.environ["REPORTS_BUCKET"], account)
 
 
-def handler(event: object, context: Any) -> dict[str, object]:
+def handler(event: object, context: Context) -> dict[str, object]:
     """Lambda's entry point. Events come without an alias, builds only through theirs: none can pose as the other."""
     with one_line("findings-importer", context) as line:
         DEADLINE.context = context

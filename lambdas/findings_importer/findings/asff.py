@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -120,6 +121,7 @@ def document(
     }
 
 
+@lru_cache(maxsize=64)
 def stamp(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds, as Security Hub's own findings have it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
@@ -142,23 +144,35 @@ def _type(finding: Finding) -> str:
 
 def _product_fields(judged: Judged, subject: Subject, page: str) -> dict[str, object]:
     finding = judged.finding
-    fields = {
-        "repository": subject.repository,
-        "branch": subject.branch,
-        "commit": subject.commit,
-        "digest": subject.digest,
-        "pipeline": subject.pipeline,
-        "execution": subject.execution,
-        "scanner": subject.scanner,
-        "scope": subject.scope,
-        "target": subject.target,
-        "rule": finding.rule,
-        "location": finding.location,
-        "exploit": finding.exploit,
-        "graded": "false" if finding.severity is Severity.UNGRADED else "true",
-        "blocking": "true" if judged.blocking else "false",
-        "page": page,
+    return {
+        **_scan_fields(subject, page),
+        **_prefixed(
+            rule=finding.rule,
+            location=finding.location,
+            exploit=finding.exploit,
+            graded="false" if finding.severity is Severity.UNGRADED else "true",
+            blocking="true" if judged.blocking else "false",
+        ),
     }
+
+
+@lru_cache(maxsize=16)  # the same for all findings of a scan
+def _scan_fields(subject: Subject, page: str) -> dict[str, object]:
+    return _prefixed(
+        repository=subject.repository,
+        branch=subject.branch,
+        commit=subject.commit,
+        digest=subject.digest,
+        pipeline=subject.pipeline,
+        execution=subject.execution,
+        scanner=subject.scanner,
+        scope=subject.scope,
+        target=subject.target,
+        page=page,
+    )
+
+
+def _prefixed(**fields: str) -> dict[str, object]:
     return {f"{PREFIX}{name}": line for name, text in fields.items() if (line := one_line(text, FIELD_LIMIT))}
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from findings.model import Cvss, Finding, Package, ScanResult
-from findings.redaction_forms import CAPITAL_HINTS, HINTS, RARE_HINTS, without_known_forms
+from findings.redaction_forms import CAPITAL_HINTS, HINTS, RARE_HINTS, URL_USER, without_known_forms
 from findings.redaction_names import NAMES, without_assigned
 
 _PASSES: Final = 4  # what goes can lay something else bare; a text made to need more than that is no leak
@@ -54,6 +54,8 @@ def _suspicious(text: str) -> bool:
     for hint in CAPITAL_HINTS:
         if hint in text:
             return True
+    if "@" in lower and URL_USER.search(lower):
+        return True
     return any(sign in lower and any(hint in lower for hint in hints) for sign, hints in RARE_HINTS.items())
 
 

@@ -59,6 +59,7 @@ HINTS: Final = (
     *("eyj", "aiza", "xox", "xapp-", "glpat-", "sk-", "pypi-age", "hooks.slack.com/", "snyk auth"),
     *("secret", "key", "token", "bearer", "basic", "cookie"),
 )
+URL_USER: Final = re.compile(r"://[^\s/\"'<>]*@")
 CAPITAL_HINTS: Final = ("IA", "ACCA")
 RARE_HINTS: Final = {
     "_": (
@@ -76,7 +77,6 @@ RARE_HINTS: Final = {
         "_v1_",
         "hf_",
     ),
-    "@": ("://",),
     "=": ("sig=", "signature="),
 }
 _PATTERNS: Final = tuple((hints, re.compile(form)) for hints, form in _FORMS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple, Protocol
 
 import boto3
 from botocore.config import Config
@@ -21,15 +21,25 @@ from findings.security_hub import SecurityHub
 from findings.service import Importer
 
 
+class Context(Protocol):
+    """Of Lambda's context, what is used. https://docs.aws.amazon.com/lambda/latest/dg/python-context.html"""
+
+    function_name: str
+    invoked_function_arn: str
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Until Lambda ends the call."""
+
+
 @dataclass
 class Deadline:
     """How long the call that is running may still take. Lambda runs one call at a time in an execution environment."""
 
-    context: Any = None
+    context: Context | None = None
 
     def __call__(self) -> float:
-        """Seconds left."""
-        return float(self.context.get_remaining_time_in_millis()) / 1000
+        """Seconds left; none outside of a call."""
+        return self.context.get_remaining_time_in_millis() / 1000 if self.context else 0.0
 
 
 DEADLINE = Deadline()
