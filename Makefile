@@ -56,8 +56,9 @@ check: .venv/.dev .venv-check/.done  ## linters, types, public checkers
 	$(BIN)/yamllint --strict pipelines.yaml buildspecs docs tests tools
 	$(BIN)/python tools/check_output.py
 
-bench: .venv/.dev  ## time and memory of make synth against the plain import of the bindings
+bench: .venv/.dev  ## time and memory: make synth against the plain import of the bindings, and the findings importer
 	$(BIN)/python tools/bench.py
+	$(BIN)/python tools/bench_importer.py
 
 UV := uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 lock:  ## write the lock files anew from pyproject.toml (needs uv)

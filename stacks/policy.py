@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import urlsplit
 
 from modules.names import Names
 from modules.scanners import SCANNERS
@@ -46,11 +47,12 @@ def policy_json(settings: Settings) -> bytes:
     names = Names(settings.project)
     pipelines: dict[str, Any] = {}
     for name, pipeline in settings.pipelines.items():
-        own: dict[str, Any] = {"branch": None, "registry": None, "separation_of_duties": False, "required": {}}
+        own: dict[str, Any] = {"branch": None, "registry": None, "host": None, "separation_of_duties": False, "required": {}}
         if isinstance(pipeline, DeliveryPipeline):
             own = {
                 "branch": pipeline.branch,
                 "registry": pipeline.registry,
+                "host": urlsplit(pipeline.zap.target).hostname,
                 "separation_of_duties": pipeline.approval.separation_of_duties,
                 "required": required_scans(pipeline),
             }

@@ -23,6 +23,7 @@ SEVERITIES: Final = ("critical", "high", "medium", "low", "informational")
 GATES: Final = ("Publish", "Production")  # stages that begin with the release guard
 AWS_NAME: Final = re.compile(r"[A-Za-z0-9.@_-]{1,100}")
 REPOSITORY: Final = re.compile(r"[\w.-]{1,100}", re.ASCII)
+HOST: Final = re.compile(r"[a-z0-9.-]{1,253}")
 REGISTRY: Final = re.compile(r"[a-z0-9][a-z0-9._/-]{1,255}")
 
 
@@ -103,7 +104,7 @@ class PipelinePolicy:
     """What the functions must know of one pipeline.
 
     ``name``: in AWS. ``branch``: a delivery's one branch; None for a scan, each of whose executions carries its own.
-    ``registry``: the ECR repository that a delivery pushes to; None for a scan. ``separation_of_duties``: who pushed a commit
+    ``registry``: the ECR repository that a delivery pushes to, ``host``: of its staging site; None for a scan. ``separation_of_duties``: who pushed a commit
     may not approve it.
     """
 
@@ -112,6 +113,7 @@ class PipelinePolicy:
     repository: str
     branch: str | None
     registry: str | None
+    host: str | None
     separation_of_duties: bool
     gate: Mapping[str, GateRule]
     required: Mapping[str, tuple[Scan, ...]]
@@ -140,13 +142,14 @@ class PipelinePolicy:
             for scan in scans:
                 if scan.scanner not in gate:
                     raise MalformedError(f"{where}.required.{stage}: {scan} has no rule under {where}.gate")
-        branch = registry = None
+        branch = registry = host = None
         if kind == "delivery":
             branch = strict.text(given["branch"], f"{where}.branch", LINE, "the branch's name")
             registry = strict.text(given["registry"], f"{where}.registry", REGISTRY, "an ECR repository's name")
-        elif given["branch"] is not None or given["registry"] is not None:
+            host = strict.text(given["host"], f"{where}.host", HOST, "a host's name in lower case")
+        elif (given["branch"], given["registry"], given["host"]) != (None, None, None):
             raise MalformedError(
-                f"{where}: branch and registry are null for a scan pipeline, whose executions carry their branch"
+                f"{where}: branch, registry and host are null for a scan pipeline, whose executions carry their branch"
             )
         return cls(
             name=strict.text(given["name"], f"{where}.name", AWS_NAME, "the pipeline's name in AWS"),
@@ -154,6 +157,7 @@ class PipelinePolicy:
             repository=strict.text(given["repository"], f"{where}.repository", REPOSITORY, "a repository's name"),
             branch=branch,
             registry=registry,
+            host=host,
             separation_of_duties=strict.boolean(given["separation_of_duties"], f"{where}.separation_of_duties"),
             gate=MappingProxyType(gate),
             required=MappingProxyType(required),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.log import one_line
 from findings.asff import Account
-from findings.metrics import embedded
+from findings.metrics import emit, fields
 from findings.root import DEADLINE, Context, Root, build
 
 POLICY = Path(__file__).with_name("policy.json")
@@ -29,10 +29,9 @@ def handler(event: object, context: Context) -> dict[str, object]:
         importer, events = root(Account.of_function(context.invoked_function_arn))
         if isinstance(event, Mapping) and not alias:
             handled = events.handle(event)
+            emit(context.function_name, handled.results, importer.clock())
             line.update(event=event.get("id"), said=handled.said)
             return {"said": handled.said}
         outcome = importer.judge(event, alias)
-        line.update(alias=alias, verdict=outcome.answer.verdict, reason=outcome.answer.reason)
-        if outcome.judgement:
-            line.update(embedded(context.function_name, outcome.judgement, outcome.delivered, importer.clock()))
+        line.update(fields(context.function_name, outcome, importer.clock()), alias=alias)
         return outcome.answer.as_json()

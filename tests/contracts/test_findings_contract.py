@@ -99,3 +99,70 @@ def test_the_guard_answers_jobs_and_looks_into_delivery_pipelines_alone(emit_onc
     assert "s3:PutObject" not in actions
     reads = {one.split("/", 1)[1] for one in actions["s3:GetObject"]}
     assert reads == {"reports/*/verdict.json", "pushes/*"}
+
+
+def matches(pattern: Any, event: Any) -> bool:
+    """EventBridge's rule for patterns of exact values: each key is there, its value (or one of its values) is listed.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
+    """
+    if isinstance(pattern, list):
+        return bool(set(pattern) & set(event if isinstance(event, list) else [event]))
+    if isinstance(event, list):
+        return any(matches(pattern, one) for one in event)
+    return all(key in event and matches(value, event[key]) for key, value in pattern.items())
+
+
+def event(name: str) -> Any:
+    return json.loads((ROOT / "tests" / "events" / f"{name}.json").read_bytes())
+
+
+def by_name(pattern: Any) -> Any:
+    """The pattern with ARNs cut down to the repository's name."""
+    return pattern | {"resources": [one.rsplit(":", 1)[1] for one in pattern["resources"]]}
+
+
+def test_each_rule_matches_its_recorded_event_and_no_near_miss(emit_once: Any) -> None:
+    found = rules(emit_once(ROOT / "pipelines.yaml"))
+    (registry,) = found["ecr_scan_event"]["detail"]["repository-name"]
+
+    scanned = event("ecr_image_scan")
+    assert not matches(found["ecr_scan_event"], scanned)  # of another repository
+    scanned["detail"]["repository-name"] = registry
+    assert matches(found["ecr_scan_event"], scanned)
+    assert not matches(found["ecr_scan_event"], scanned | {"detail-type": "ECR Image Action"})
+
+    finding = event("inspector2_finding")
+    assert not matches(found["inspector_event"], finding)
+    finding["detail"]["resources"][0]["details"]["awsEcrContainerImage"]["repositoryName"] = registry
+    assert matches(found["inspector_event"], finding)
+    assert not matches(found["inspector_event"], finding | {"source": "aws.ecr"})
+
+    pushed, deleted = event("codecommit_push"), event("codecommit_reference_deleted")
+    for one in (pushed, deleted):
+        one["resources"] = ["payments"]
+    rule = {name: by_name(found[name]) for name in ("branch_pushed", "branch_deleted")}
+    assert matches(rule["branch_pushed"], pushed)
+    assert not matches(rule["branch_pushed"], deleted)
+    assert not matches(rule["branch_pushed"], pushed | {"resources": ["python-libraries"]})
+    assert matches(rule["branch_deleted"], deleted)
+    assert not matches(rule["branch_deleted"], pushed)
+    for one in (pushed, deleted):
+        one["detail"]["referenceType"] = "tag"
+        assert not any(matches(pattern, one) for pattern in rule.values())
+
+
+def test_what_the_importer_could_not_handle_waits_in_a_queue_with_an_alarm(emit_once: Any) -> None:
+    resource = emit_once(ROOT / "pipelines.yaml").stacks["findings"]["resource"]
+    queue = resource["aws_sqs_queue"]["importer_dead_letters"]["name"]
+    retries = resource["aws_lambda_function_event_invoke_config"]["importer_retries"]
+    assert retries["destination_config"]["on_failure"]["destination"].endswith(f":{queue}")
+    assert retries["maximum_retry_attempts"] == 2
+    targets = resource["aws_cloudwatch_event_target"].values()
+    assert len(targets) == len(resource["aws_cloudwatch_event_rule"]) == 4
+    assert all(target["dead_letter_config"]["arn"].endswith(f":{queue}") for target in targets)
+    alarm = resource["aws_cloudwatch_metric_alarm"]["importer_dead_letters_alarm"]
+    assert (alarm["namespace"], alarm["metric_name"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
+    assert alarm["dimensions"] == {"QueueName": queue}
+    assert (alarm["comparison_operator"], alarm["threshold"]) == ("GreaterThanThreshold", 0)
+    assert alarm["alarm_actions"]

@@ -32,6 +32,7 @@ POLICY: dict[str, Any] = {
             "repository": "payments",
             "branch": "main",
             "registry": "acme/payments",
+            "host": "payments.staging.example.com",
             "separation_of_duties": True,
             "gate": {scanner: dict(_RULE) for scanner in ("git-secrets", "snyk", "grype", "ecr", "zap")},
             "required": {
@@ -53,6 +54,7 @@ POLICY: dict[str, Any] = {
             "repository": "payments",
             "branch": None,
             "registry": None,
+            "host": None,
             "separation_of_duties": False,
             "gate": {"snyk": {**_RULE, "report_only": True}},
             "required": {},

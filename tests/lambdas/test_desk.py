@@ -58,7 +58,9 @@ def file(name: str) -> Path:
     ],
 )
 def test_the_exit_code_is_the_verdict(scanner: str, name: str, code: int, verdict: str) -> None:
-    ended, document = judged("--scanner", scanner, "--report", file(name))
+    done = desk("--scanner", scanner, "--report", file(name))
+    ended, document = done.returncode, json.loads(done.stdout)
+    assert bool(done.stderr) == name.startswith("no/such"), done.stderr
     assert (ended, document["verdict"]) == (code, verdict)
     assert set(document) == {"verdict", "counts", "blocking", "reason", "findings"}
 
@@ -97,7 +99,46 @@ def test_the_report_may_come_through_a_pipe() -> None:
     assert judged("--scanner", "auto", "--report", "-")[0] == 3
 
 
-@pytest.mark.parametrize("raw", [b"[]", b"{}", b"{", b"\xff", b"[" * 100_000, b'{"findings": [], "site": []}'])
+def test_a_missing_file_is_named() -> None:
+    done = desk("--scanner", "grype", "--report", "no/such.json")
+    assert (done.returncode, done.stderr) == (3, b"findings: there is no file no/such.json\n")
+
+
+def test_the_scope_is_what_the_report_is_of() -> None:
+    _, image = judged("--scanner", "auto", "--report", file("grype/fix_not_available.json"))
+    _, folder = judged("--scanner", "auto", "--report", file("grype/directory_scan_many.json"))
+    assert image["findings"][0]["Id"].startswith("repository/main/grype-image/")
+    assert folder["findings"][0]["Id"].startswith("repository/main/grype-dependencies/")
+    code, document = judged("--scanner", "grype", "--report", file("grype/none.json"), "--scope", "dependencies")
+    assert (code, document["reason"]) == (3, "the report is about an image, not a folder")
+
+
+@pytest.mark.parametrize("options", [("--scope", "bogus"), ("--commit", "HEAD"), ("--fail-on", "severe")])
+def test_an_option_that_means_nothing_ends_with_2(options: tuple[str, str]) -> None:
+    assert desk("--scanner", "grype", "--report", file("grype/none.json"), *options).returncode == 2
+
+
+@pytest.mark.parametrize("redirection", ["> /dev/full", ">&-", "<&-"])
+def test_output_that_cannot_be_written_is_no_verdict(redirection: str) -> None:
+    report = "-" if redirection == "<&-" else file("grype/many.json")
+    for form in ("json", "table", "html"):
+        command = f"{sys.executable} -m findings --scanner grype --report {report} --format {form} {redirection}"
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=ROOT,
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": "lambdas/findings_importer"},
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 2, form
+        assert done.stderr.startswith(b"findings: "), done.stderr
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+@pytest.mark.parametrize(
+    "raw", [b"null", b'{"findings": []}', b"[]", b"{}", b"{", b"\xff", b"[" * 100_000, b'{"findings": [], "site": []}']
+)
 def test_auto_never_guesses(raw: bytes) -> None:
     code, document = judged("--scanner", "auto", "--report", "-", stdin=raw)
     assert (code, document["verdict"]) == (3, "no-evidence")
@@ -128,7 +169,8 @@ def test_auto_knows_every_real_report() -> None:
         "snyk/projects_many.json": "snyk",
         "snyk/projects_none.json": "snyk",
     }
-    left_out = {"snyk/invalid.json", "inspector/event_image.json"}  # no JSON, and an event
+    # No JSON; an event; and two that any tool could have written.
+    left_out = {"snyk/invalid.json", "inspector/event_image.json", "gitleaks/none.json", "inspector/none.json"}
     seen: set[str] = set()
     for path in sorted(REPORTS.glob("*/*.*")):
         name = path.relative_to(REPORTS).as_posix()
@@ -157,7 +199,9 @@ def test_waivers_count_apart(tmp_path: Path) -> None:
     assert (code, document["counts"]["waived"]) == (0, 1)
     assert document["findings"][0]["Workflow"] == {"Status": "SUPPRESSED"}
     ended = waivers(tmp_path, WAIVER | {"rule": rule, "expires": "2020-01-31"})
-    assert judged("--scanner", "grype", "--report", file("grype/fix_not_available.json"), "--waivers", ended)[0] == 1
+    done = desk("--scanner", "grype", "--report", file("grype/fix_not_available.json"), "--waivers", ended)
+    assert done.returncode == 1
+    assert done.stderr.decode() == f"findings: the waiver for {rule} ended on 2020-01-31: it does not count\n"
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", '[{"scanner": "grype"}]', '[{"scanner": "nmap"}]', "null"])
@@ -184,7 +228,19 @@ def test_the_table_is_for_people() -> None:
     assert lines[0] == "FINDINGS  grype dependencies: 2 critical, 2 high, 5 medium"
     assert lines[1] == "4 findings at or above high, or ungraded"
     assert len([line for line in lines if line.startswith("BLOCKS")]) == 4
-    assert max(map(len, lines)) < 260
+    assert max(map(len, lines)) <= 160
+
+
+def test_the_table_says_the_line() -> None:
+    # code_sarif_many.json, read by eye: javascript/CodeInjection at serverStatusCheck.html, startLine 41
+    done = desk("--scanner", "snyk-code", "--report", file("snyk/code_sarif_many.json"), "--format", "table")
+    (line,) = [line for line in done.stdout.decode().splitlines() if "javascript/CodeInjection" in line]
+    assert line.endswith("/serverStatusCheck.html:41")
+
+
+def test_our_own_output_is_no_report() -> None:
+    _, document = judged("--scanner", "grype", "--report", file("grype/none.json"))
+    assert judged("--scanner", "auto", "--report", "-", stdin=json.dumps(document).encode())[0] == 3
 
 
 def test_the_page_is_html() -> None:
@@ -204,3 +260,10 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
         check=False,
     )
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+def test_every_scanner_of_the_contract_has_a_parser_and_nothing_else_has() -> None:
+    from common.contract import READ_ONLY_SCANNERS, SCOPES
+    from findings.parsers import PARSERS
+
+    assert set(PARSERS) == set(SCOPES) | READ_ONLY_SCANNERS

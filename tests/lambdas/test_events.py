@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.pushes import Push
-from findings.events import UnjudgedEventError
+from findings.events import Events, Handled, UnjudgedEventError
 from importer_world import World
-from lambda_fakes import EXECUTION, OTHER_EXECUTION
+from lambda_fakes import COMMIT, EXECUTION, OTHER_EXECUTION
 from s3_fake import DIGEST, STARTED
 from security_hub_fake import Clock
 
@@ -213,6 +213,130 @@ def test_a_deletion_at_no_known_time_is_not_lost(world: World, recorded: Recorde
 def test_an_unknown_event_is_not_lost(world: World, event: dict[str, Any]) -> None:
     with pytest.raises(UnjudgedEventError, match="no event that this function knows"):
         world.event(event)
+
+
+# --- what is said, to the log or to whoever looks into the dead-letter queue ---------------------------------------------
+
+CODECOMMIT = "CodeCommit Repository State Change"
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "detail", "message"),
+    [
+        (
+            "ecr_image_scan",
+            {"source": "my.app"},
+            {},
+            "'ECR Image Scan' from 'my.app' is no event that this function knows",
+        ),
+        (
+            "ecr_image_scan",
+            {},
+            {"repository-name": "UPPER"},
+            "ECR Image Scan: repository-name: an ECR repository is right, not 'UPPER'",
+        ),
+        (
+            "ecr_image_scan",
+            {},
+            {"repository-name": REGISTRY, "image-digest": "sha256:abc"},
+            "ECR Image Scan: image-digest: an image digest (sha256:...) is right, not 'sha256:abc'",
+        ),
+        (
+            "ecr_image_scan",
+            {},
+            {"repository-name": "other", "image-digest": DIGEST},
+            "no pipeline of policy.json delivers to other",
+        ),
+        (
+            "ecr_image_scan",
+            {},
+            {"repository-name": REGISTRY, "image-digest": DIGEST, "scan-status": "FAILED"},
+            f"the scan of {REGISTRY}@{DIGEST} ended as 'FAILED', not COMPLETE",
+        ),
+        (
+            "ecr_image_scan",
+            {"id": "a/b"},
+            {"repository-name": REGISTRY, "image-digest": DIGEST},
+            "ECR Image Scan: id: an event's id is right, not 'a/b'",
+        ),
+        ("codecommit_reference_deleted", {}, {"referenceType": "tag"}, f"{CODECOMMIT}: referenceType: branch is right"),
+        (
+            "codecommit_reference_deleted",
+            {},
+            {"referenceName": ""},
+            f"{CODECOMMIT}: referenceName: a branch's name is right, not ''",
+        ),
+        (
+            "codecommit_reference_deleted",
+            {},
+            {"repositoryName": "a/b"},
+            f"{CODECOMMIT}: repositoryName: a repository is right, not 'a/b'",
+        ),
+        (
+            "codecommit_reference_deleted",
+            {"time": "2026-03-01T12:00:00"},
+            {},
+            f"{CODECOMMIT}: time: a time with its zone is right, not '2026-03-01T12:00:00'",
+        ),
+    ],
+)
+def test_an_error_says_what_would_be_right(
+    world: World, recorded: Recorded, name: str, change: dict[str, Any], detail: dict[str, Any], message: str
+) -> None:
+    world.images.reports[REGISTRY, DIGEST] = report(HIGH)
+    event = recorded(name) | change
+    event["detail"] |= detail
+    with pytest.raises(UnjudgedEventError) as raised:
+        world.event(event)
+    assert str(raised.value) == message
+
+
+def test_a_rescan_without_verdict_says_of_what(world: World, recorded: Recorded) -> None:
+    world.images.reports[REGISTRY, DIGEST] = report(HIGH, digest=f"sha256:{'0' * 64}")
+    with pytest.raises(UnjudgedEventError) as raised:
+        world.event(image_scan(recorded))
+    reason = f"the report is about image sha256:{'0' * 64}, not {DIGEST}"
+    assert str(raised.value) == f"ecr image of payments: {reason}"
+
+
+def test_what_was_done_is_said_and_counted(world: World, recorded: Recorded) -> None:
+    world.images.reports[REGISTRY, DIGEST] = report(HIGH)
+    events = Events(world.importer(), world.images)
+    handled = events.handle(image_scan(recorded))
+    ((judgement, delivered),) = handled.results
+    assert (judgement.verdict, judgement.subject.execution, judgement.subject.commit) == ("findings", EXECUTION, COMMIT)
+    assert (delivered.new, delivered.archived) == (1, 1)
+    push = events.handle(recorded("codecommit_push"))
+    assert push == Handled(f"payments: push of {Push.of_event(recorded('codecommit_push')).commit} recorded")
+    gone = recorded("codecommit_reference_deleted")
+    gone["detail"]["referenceName"] = "main"
+    gone["time"] = "2030-01-01T00:00:00Z"
+    assert events.handle(gone).said == "payments: branch main is gone, 1 findings are archived"
+    assert world.active() == set()
+
+
+def test_a_scan_of_an_image_that_was_not_released_last_is_none_of_ours(world: World, recorded: Recorded) -> None:
+    other = f"sha256:{'9' * 64}"
+    said = world.event(image_scan(recorded, image_digest=other, scan_status="FAILED"))
+    assert said == f"{REGISTRY}@{other} is not the image scanned last by a build: nothing to do"
+
+
+def test_an_inspector_finding_that_is_closed_is_no_open_one(world: World, recorded: Recorded) -> None:
+    event = recorded("inspector2_finding")
+    event["detail"]["status"] = "CLOSED"
+    assert world.event(event) == "Inspector: none that is open; it reaches Security Hub without this function"
+
+
+@pytest.mark.parametrize(("name", "right"), [("a" * 64, True), ("Az-09", True), ("a" * 65, False), ("", False)])
+def test_an_events_id_becomes_a_folder(world: World, recorded: Recorded, name: str, right: bool) -> None:
+    world.images.reports[REGISTRY, DIGEST] = report(HIGH)
+    event = image_scan(recorded) | {"id": name}
+    if right:
+        world.event(event)
+        assert f"rescans/payments/{name}/ecr-image/raw.json" in world.s3.objects
+    else:
+        with pytest.raises(UnjudgedEventError):
+            world.event(event)
 
 
 JSON = st.recursive(

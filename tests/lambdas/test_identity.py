@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 
 import pytest
 from hypothesis import given, settings
@@ -101,6 +102,22 @@ def test_findings_that_share_rule_and_place_are_numbered_in_their_order() -> Non
     assert [finding for _, finding in found] == [FINDING, second, third]
     assert [one for one, _ in found] == [finding_id(SUBJECT, FINDING, number) for number in range(3)]
     assert len({one for one, _ in found}) == 3
+
+
+def test_a_numbered_id_never_changes_either() -> None:
+    # What is hashed, written down by hand: a JSON list, its last part the number.
+    parts = '["grype", "image", "", "payments", "feature/refunds", "CVE-2024-1", "deb", "openssl", "/var/lib/dpkg/status"%s]'
+    found = identify(SUBJECT, [FINDING, dataclasses.replace(FINDING, title="second")])
+    for (one, _), last in zip(found, ["", ', "#1"'], strict=True):
+        digest = hashlib.sha256((parts % last).encode()).hexdigest()[:40]
+        assert one == f"payments/feature-refunds/grype-image/CVE-2024-1/{digest}"
+
+
+def test_the_name_of_a_rule_keeps_what_is_plain() -> None:
+    # The limit of one part is 100 characters, so that four of them and the hash fit into ASFF's 512.
+    assert name(finding=dataclasses.replace(FINDING, rule="a.b_c-d:e~f g/ü")).split("/")[3] == "a.b_c-d:e-f-g--"
+    assert name(finding=dataclasses.replace(FINDING, rule="r" * 101)).split("/")[3] == "r" * 100
+    assert ID_LIMIT == 512
 
 
 def test_names_that_look_alike_are_told_apart_by_the_hash() -> None:

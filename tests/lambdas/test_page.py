@@ -249,9 +249,13 @@ def test_the_page_runs_nothing_and_loads_nothing() -> None:
 
 
 def test_no_findings_is_a_page_too() -> None:
-    html = page(verdict=Verdict.PASS)
+    html = page(verdict=Verdict.PASS, finished=True)
     assert "The report has no findings." in html
     assert "<h2>" not in html
+
+
+def test_a_report_that_nobody_could_read_is_not_called_clean() -> None:
+    assert "no findings" not in page(verdict=Verdict.NO_EVIDENCE, finished=False)
 
 
 def test_characters_that_no_reader_should_meet_are_gone() -> None:

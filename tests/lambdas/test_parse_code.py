@@ -39,7 +39,7 @@ def text(*lines: str, scope: str = "source", what: str = "12 files") -> bytes:
 
 
 def test_git_secrets_nothing_found() -> None:
-    assert git_secrets.parse(text()) == ScanResult(commit=COMMIT)
+    assert git_secrets.parse(text()) == ScanResult(commit=COMMIT, scope="source")
 
 
 def test_git_secrets_facts() -> None:
@@ -170,7 +170,7 @@ def test_git_secrets_as_the_script_writes_it(tmp_path: Path) -> None:
         ("other", "", None),
     ]
     assert "AKIA" not in repr(result)
-    assert git_secrets.parse((tmp_path / "raw.none").read_bytes()) == ScanResult(commit=COMMIT)
+    assert git_secrets.parse((tmp_path / "raw.none").read_bytes()) == ScanResult(commit=COMMIT, scope="source")
 
 
 # --- Gitleaks ---

@@ -280,7 +280,7 @@ def test_security_severity_is_githubs(score: object, severity: Severity) -> None
     assert only(result(level="error"), rules=[rule]).severity is severity
 
 
-@pytest.mark.parametrize("score", ["0.0", 0, None, "", "undefined", "null"])
+@pytest.mark.parametrize("score", ["0.0", 0, None, "", "undefined", "null", "None", "NULL"])
 def test_no_security_severity(score: object) -> None:
     """0.0 is none by GitHub; Snyk writes `String(vuln.cvssScore)` of a missing score."""
     assert graded(level="error", properties={"security-severity": score}) == ("high", "error")
@@ -335,6 +335,13 @@ def test_kinds_that_contradict(kind: object, level: str | None, severity: Severi
     assert len(found.errors) == 1
 
 
+def test_an_error_about_a_grade_says_of_which_rule() -> None:
+    kind = parsed(run(result(kind="broken", level="error")))
+    assert kind.errors == ("kind 'broken' with level 'error' of R1 is not known",)
+    score = parsed(run(result(properties={"security-severity": "high"})))
+    assert score.errors == ("security-severity 'high' of R1 is not known",)
+
+
 def test_kind_fail_is_the_default() -> None:
     assert graded(kind="fail") == graded(kind=None) == graded() == ("medium", "warning")
 
@@ -369,6 +376,14 @@ def test_overrides_by_name(descriptor: dict[str, Any]) -> None:
     override = {"ruleConfigurationOverrides": [{"descriptor": descriptor, "configuration": {"level": "error"}}]}
     found = only(result(provenance={"invocationIndex": 0}), rules=[LEVEL_RULE], invocations=[override])
     assert found.severity is Severity.HIGH
+
+
+@pytest.mark.parametrize("changed", [{"enabled": True}, {"level": ""}, {"level": None}, {}])
+def test_an_override_of_something_else_leaves_the_level(changed: dict[str, Any]) -> None:
+    override = {"ruleConfigurationOverrides": [{"descriptor": {"index": 0}, "configuration": changed}]}
+    found = parsed(run(result(provenance={"invocationIndex": 0}), rules=[LEVEL_RULE], invocations=[override]))
+    assert found.errors == ()
+    assert found.findings[0].original == "note"
 
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30, "0", True, None])
@@ -489,7 +504,7 @@ def test_links_and_help() -> None:
         ("https://example.com/R1",),
         "Do it right.",
     )
-    assert not found.fixable
+    assert found.fixable is None  # most tools never write fixes
 
 
 # --- places ---

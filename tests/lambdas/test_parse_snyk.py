@@ -404,12 +404,24 @@ def test_exploit_of_the_newer_format() -> None:
 def test_what_to_do(changes: dict[str, Any], remediation: dict[str, Any], text: str) -> None:
     found = only(project(issue(**changes), remediation=remediation))
     assert found.remediation == text
-    assert found.fixable == bool(text)
+    assert found.fixable is (True if text else None)
 
 
 def test_snyks_word_that_a_fix_is_there() -> None:
     found = only(project(issue(isPinnable=True)))
     assert (found.fixable, found.remediation) == (True, "")
+
+
+def test_snyk_says_that_there_is_no_fix_with_an_empty_list_alone() -> None:
+    assert only(project(issue(fixedIn=[]))).fixable is False
+    assert only(project(issue())).fixable is None
+    assert only(project(issue(fixedIn=None))).fixable is None
+    assert only(project(issue(fixedIn=[], isPatchable=True))).fixable is True
+
+
+def test_a_number_is_no_alias_by_itself() -> None:
+    ids = {"NSP": ["17"], "GHSA": ["GHSA-6g6m-m6h5-w9gf"], "CVE": ["CVE-2024-1234"], "CWE": ["CWE-1"]}
+    assert only(project(issue(identifiers=ids))).aliases == ("NSP-17", "GHSA-6g6m-m6h5-w9gf")
 
 
 def test_a_pin_names_packages_as_the_manifest_does() -> None:
@@ -462,6 +474,16 @@ def test_the_same_issue_in_two_places_is_two() -> None:
     document = project(issue(), issue(**{"from": ["payments@1", "django@2.2"]}))
     ids = [id_ for id_, _ in identify(SUBJECT, snyk.parse(dump(document)).findings)]
     assert len(set(ids)) == 2
+
+
+def test_two_versions_of_one_dependency_keep_their_ids_in_any_order() -> None:
+    both = [issue(version=one, **{"from": ["payments@1", f"django@{one}"]}) for one in ("2.2", "3.1")]
+    named = [
+        {one.detail: id_ for id_, one in identify(SUBJECT, snyk.parse(dump(project(*issues))).findings)}
+        for issues in (both, both[::-1])
+    ]
+    assert named[0] == named[1]
+    assert set(named[0]) == {("2.2", "django@2.2"), ("3.1", "django@3.1")}
 
 
 def test_versions_scores_and_the_projects_name_are_no_identity() -> None:

@@ -201,6 +201,11 @@ def test_identity_is_the_site_and_the_rule() -> None:
     after = zap.parse(report(alert(riskcode="3", instances=[{"uri": "https://app.example.com/new"}]))).findings
     assert before[0].key == after[0].key
     assert len({name for name, _ in identify(subject, before)}) == 2
+    places = [[{"method": "GET", "uri": f"https://app.example.com/{one}", "param": "p"}] for one in "ab"]
+    two = [zap.parse(report(*(alert(instances=one) for one in order))).findings for order in (places, places[::-1])]
+    named = [{one.detail: name for name, one in identify(subject, found)} for found in two]
+    assert named[0] == named[1]
+    assert set(named[0]) == {(f"GET https://app.example.com/{one} (p)",) for one in "ab"}
     real = zap.parse(read(REAL)).findings
     assert len({name for name, _ in identify(subject, real)}) == 13
 

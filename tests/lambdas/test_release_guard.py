@@ -464,7 +464,8 @@ def test_words_that_contradict_codepipeline_are_a_no(world: World, words: str, w
 
 
 @pytest.mark.parametrize(
-    "words", [None, "", "fine with me", f"as asked by {ANN}", f"Approved by {ZOE}", "Approved by me"]
+    "words",
+    [None, "", "fine with me", f"as asked by {ANN}", f"Approved by {ZOE}", "Approved by me", f"bob: Approved by {ANN}"],
 )
 def test_other_words_are_the_approvers_own(world: World, words: str | None) -> None:
     world.approve["output"]["executionResult"] = {} if words is None else {"externalExecutionSummary": words}
@@ -953,7 +954,7 @@ def test_the_job_succeeds(
     assert module.handler(job_event(recorded, world.parameters), Context()) is None
     assert module.jobs().results == [("success", {"jobId": JOB})]
     line = logged(capsys)
-    assert (line["result"], line["job"]) == ("JobSucceeded", JOB)
+    assert (line["function"], line["result"], line["job"]) == ("release-guard", "JobSucceeded", JOB)
     assert line["message"] == f"Production cleared: 4 verdicts for {DIGEST} of {COMMIT}"
 
 
@@ -994,13 +995,14 @@ def test_an_exception_fails_the_job_within_the_apis_limits(
     module.handler(recorded("codepipeline_job"), Context())
     ((kind, result),) = module.jobs().results
     assert kind == "failure"
-    assert result["failureDetails"]["message"].startswith("The release guard could not look: RuntimeError")
+    assert result["failureDetails"]["message"].startswith("The release guard could not look: RuntimeError: ")
 
 
 def test_a_missing_policy_fails_the_job(
     module: ModuleType, recorded: Recorded, load_handler: Callable[[str], ModuleType], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fresh = load_handler("release_guard")  # with its own composition root, and no policy.json beside it
+    assert fresh.POLICY == ROOT / "lambdas" / "release_guard" / "policy.json"
     monkeypatch.setattr(fresh, "jobs", module.jobs)
     fresh.handler(recorded("codepipeline_job"), Context())
     ((kind, result),) = module.jobs().results

@@ -55,7 +55,7 @@ def verdict_on(
 
 
 def scan(*findings: Finding, **facts: Any) -> ScanResult:
-    return ScanResult(findings=findings, **facts)
+    return ScanResult(findings=findings, **({"digest": DIGEST, "target": "image"} | facts))
 
 
 # --- what is no report of this commit, whole and without error ---------------------------------------------------------
@@ -79,6 +79,9 @@ def scan(*findings: Finding, **facts: Any) -> ScanResult:
         (scan(commit=COMMIT), 0, Verdict.PASS, "no finding"),
         (scan(digest=OTHER_DIGEST), 0, Verdict.NO_EVIDENCE, f"about image {OTHER_DIGEST}"),
         (scan(digest=DIGEST), 0, Verdict.PASS, "no finding"),
+        (scan(digest=""), 0, Verdict.NO_EVIDENCE, f"does not say which image it is about; {DIGEST} is right"),
+        (scan(target="folder"), 0, Verdict.NO_EVIDENCE, "about a folder, not an image"),
+        (scan(target=""), 0, Verdict.NO_EVIDENCE, "about something else, not an image"),
         (scan(made_at=STARTED - timedelta(minutes=16)), 0, Verdict.NO_EVIDENCE, "before this execution began"),
         (scan(made_at=STARTED - timedelta(minutes=14)), 0, Verdict.PASS, "no finding"),
         (scan(made_at=STARTED + timedelta(minutes=9)), 0, Verdict.PASS, "no finding"),
@@ -128,8 +131,54 @@ def test_a_registry_may_have_scanned_the_same_image_long_ago() -> None:
     assert verdict_on(old, scanner="grype").verdict is Verdict.NO_EVIDENCE
 
 
+def test_a_report_of_the_image_is_none_of_the_dependencies() -> None:
+    terms = Terms(RULE, (), TODAY, STARTED)
+    of_commit = replace(subject(scope="dependencies"), digest="", target="")
+    assert judge(of_commit, scan(target="folder", digest=""), 0, terms).verdict is Verdict.PASS
+    assert judge(of_commit, scan(), 0, terms).verdict is Verdict.NO_EVIDENCE
+
+
+@pytest.mark.parametrize(
+    ("hosts", "verdict"),
+    [
+        (("staging.example.com",), Verdict.PASS),
+        (("cdn.example.com", "STAGING.example.com"), Verdict.PASS),
+        (("example.com",), Verdict.NO_EVIDENCE),
+        (("staging.example.com.evil.example",), Verdict.NO_EVIDENCE),
+        ((), Verdict.NO_EVIDENCE),
+    ],
+)
+def test_a_scan_of_another_site_is_none_of_staging(hosts: tuple[str, ...], verdict: Verdict) -> None:
+    terms = Terms(RULE, (), TODAY, STARTED, "staging.example.com")
+    judgement = judge(subject("zap", "staging"), scan(hosts=hosts), 0, terms)
+    assert judgement.verdict is verdict
+    assert verdict is Verdict.PASS or "has no site staging.example.com" in judgement.reason
+
+
+@pytest.mark.parametrize(
+    ("scope", "verdict"), [("source", Verdict.PASS), ("", Verdict.PASS), ("history", Verdict.NO_EVIDENCE)]
+)
+def test_a_report_of_the_history_is_none_of_the_source(scope: str, verdict: Verdict) -> None:
+    terms = Terms(RULE, (), TODAY, STARTED)
+    judgement = judge(subject("git-secrets", "source"), scan(scope=scope), 0, terms)
+    assert judgement.verdict is verdict
+    assert verdict is Verdict.PASS or judgement.reason == "the report is about scope history, not source"
+
+
+def test_what_the_tool_has_set_aside_is_not_why_it_ended_with_findings() -> None:
+    aside = finding(suppressed="ignored")
+    judgement = verdict_on(scan(aside), 1)
+    assert judgement.verdict is Verdict.TOOL_ERROR
+    assert judgement.reason == "grype ended with exit code 1, but its report has no finding but suppressed ones"
+    assert verdict_on(scan(aside)).verdict is Verdict.PASS
+    # A waiver is ours: the tool knows nothing of it.
+    waived = finding(rule="CVE-2024-2")
+    assert verdict_on(scan(aside, waived), 1, waivers=(waiver(rule="CVE-2024-2"),)).verdict is Verdict.PASS
+
+
 def test_snyk_that_found_nothing_to_scan_says_so_without_a_report() -> None:
-    assert "nothing that it can scan" in verdict_on(None, 3, scanner="snyk").reason
+    reason = "snyk ended with exit code 3: it found nothing that it can scan"
+    assert verdict_on(None, 3, scanner="snyk").reason == reason
 
 
 def test_what_is_about_something_else_is_not_held_against_this_commit() -> None:
@@ -141,6 +190,48 @@ def test_findings_beside_an_error_are_kept() -> None:
     judgement = verdict_on(scan(finding(), errors=("half of it failed",)))
     assert (judgement.verdict, judgement.counts.high, judgement.blocking) == (Verdict.TOOL_ERROR, 1, 1)
     assert not judgement.finished
+
+
+@pytest.mark.parametrize(
+    ("report", "exit_code", "changes", "reason"),
+    [
+        (None, 0, {}, "the report is missing or empty: the scanner wrote none"),
+        (None, 2, {}, "grype failed with exit code 2 and wrote no report"),
+        (scan(), 2, {}, "grype failed with exit code 2"),
+        (scan(errors=("one",)), 0, {}, "grype reports an error: one"),
+        (scan(errors=("one", "two")), 0, {}, "grype reports an error: one (and 1 more)"),
+        (
+            scan(made_at=STARTED - timedelta(minutes=16)),
+            0,
+            {},
+            "the report was made at 2026-11-22T11:44:00+00:00, before this execution began",
+        ),
+        (scan(), 0, {"only_fixable": True}, "no finding at or above high with a fix, or ungraded"),
+        (scan(), 0, {"ungraded": "report"}, "no finding at or above high"),
+    ],
+)
+def test_the_reason_is_a_whole_sentence(report: Any, exit_code: int, changes: dict[str, Any], reason: str) -> None:
+    assert verdict_on(report, exit_code, rule=replace(RULE, **changes)).reason == reason
+
+
+def test_the_clocks_may_differ_by_a_quarter_of_an_hour_and_no_more() -> None:
+    edge = STARTED - timedelta(minutes=15)
+    assert verdict_on(scan(made_at=edge)).verdict is Verdict.PASS
+    assert verdict_on(scan(made_at=edge - timedelta(seconds=1))).verdict is Verdict.NO_EVIDENCE
+
+
+def test_what_is_not_known_of_the_execution_is_not_held_against_a_report() -> None:
+    terms = Terms(RULE, (), TODAY)
+    old = scan(made_at=STARTED - timedelta(days=365))
+    assert judge(subject(), old, 0, terms).verdict is Verdict.PASS
+    nameless = replace(subject(), commit="", digest="")
+    assert judge(nameless, scan(commit=COMMIT, digest=DIGEST), 0, terms).verdict is Verdict.PASS
+
+
+def test_what_a_report_says_beside_its_findings_stays_with_the_judgement() -> None:
+    judgement = verdict_on(scan(finding(), notes=("a newer base image",), delivered_by_aws=True))
+    assert (judgement.notes, judgement.delivered_by_aws) == (("a newer base image",), True)
+    assert not verdict_on(scan()).delivered_by_aws
 
 
 # --- thresholds ---------------------------------------------------------------------------------------------------------
@@ -166,8 +257,8 @@ def test_ungraded_findings_do_as_set(ungraded: str, verdict: Verdict) -> None:
 
 
 @pytest.mark.parametrize("severity", [Severity.CRITICAL, Severity.UNGRADED])
-@pytest.mark.parametrize(("fixable", "blocking"), [(True, 1), (False, 0)])
-def test_only_fixable_holds_for_every_grade(severity: Severity, fixable: bool, blocking: int) -> None:
+@pytest.mark.parametrize(("fixable", "blocking"), [(True, 1), (False, 0), (None, 1)])
+def test_only_fixable_holds_for_every_grade(severity: Severity, fixable: bool | None, blocking: int) -> None:
     judgement = verdict_on(scan(finding(severity, fixable=fixable)), rule=replace(RULE, only_fixable=True))
     assert judgement.blocking == blocking
 
@@ -219,6 +310,29 @@ def test_a_waiver_accepts_just_what_it_names(changes: dict[str, Any], holds: boo
     judgement = verdict_on(scan(found), waivers=(waiver(**changes),))
     assert judgement.verdict is (Verdict.PASS if holds else Verdict.FINDINGS)
     assert judgement.counts == (Counts(waived=1) if holds else Counts(high=1))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        {"location": "src/pay.py"},
+        {"path": "src/pay.py"},
+        {"url": "src/pay.py"},
+        {"packages": (Package("src/pay.py"),)},
+        {"packages": (Package("libfoo", path="src/pay.py"),)},
+        {"packages": (Package("libfoo"), Package("libbar", path="src/pay.py"))},
+        {"location": "elsewhere", "packages": (Package("libfoo"),), "path": "src/pay.py"},
+        {"location": "src/pay.py", "packages": (Package("libfoo"),)},
+    ],
+)
+def test_a_waivers_glob_is_held_against_every_place_of_a_finding(place: dict[str, Any]) -> None:
+    only_there = waiver(location="src/*.py")
+    assert acceptance("grype", finding(**place), [only_there], TODAY) is not None
+
+
+def test_a_finding_without_a_place_is_in_none() -> None:
+    assert acceptance("grype", finding(), [waiver(location="*")], TODAY) is None
+    assert acceptance("grype", finding(), [waiver(location=None)], TODAY) is not None
 
 
 def test_one_cve_does_not_waive_a_finding_of_two() -> None:
@@ -281,6 +395,20 @@ def test_a_summary_that_would_not_fit_is_shortened_and_never_cut() -> None:
     assert judgement.summary == "grype image: C11 H12 M13 L14 I15 U16 waived 1"
 
 
+def test_a_summary_says_what_is_waived() -> None:
+    judgement = verdict_on(scan(finding(), finding(rule="CVE-2024-2")), waivers=(waiver(),))
+    assert judgement.summary == "grype image: 1 high, 1 waived"
+    assert verdict_on(scan(finding()), waivers=(waiver(),)).summary == "grype image: 1 waived"
+
+
+def test_a_summary_of_80_characters_fits() -> None:
+    numbers = {"critical": 1, "high": 10, "medium": 10, "low": 10, "informational": 1, "ungraded": 1}
+    whole = "grype image: 1 critical, 10 high, 10 medium, 10 low, 1 informational, 1 ungraded"
+    assert len(whole) == 80
+    assert verdict_on(many(**numbers)).summary == whole
+    assert verdict_on(many(**(numbers | {"critical": 10}))).summary == "grype image: C10 H10 M10 L10 I1 U1"
+
+
 @pytest.mark.parametrize(
     ("report", "exit_code", "summary"),
     [
@@ -304,7 +432,7 @@ def test_a_pass_is_nothing_else(data: st.DataObject) -> None:
     found = [
         finding(severity, rule=f"R{number}", fixable=fixable, suppressed=suppressed)
         for number, (severity, fixable, suppressed) in enumerate(
-            data.draw(st.lists(st.tuples(severities, st.booleans(), st.sampled_from(["", "", "tool"])), max_size=4))
+            data.draw(st.lists(st.tuples(severities, st.sampled_from([True, False, None]), st.sampled_from(["", "", "tool"])), max_size=4))
         )
     ]
     facts = data.draw(
@@ -327,15 +455,15 @@ def test_a_pass_is_nothing_else(data: st.DataObject) -> None:
     judgement = verdict_on(scan(*found, **facts), exit_code, rule=rule, waivers=waivers)
 
     at_fault = facts.get("errors") or facts.get("nothing")
-    elsewhere = facts.get("commit") == OTHER_COMMIT or facts.get("digest") == OTHER_DIGEST
-    ended_well = exit_code == 0 or (exit_code == 1 and found)
+    elsewhere = facts.get("commit") == OTHER_COMMIT or facts.get("digest", DIGEST) != DIGEST
+    ended_well = exit_code == 0 or (exit_code == 1 and any(not one.suppressed for one in found))
     waived = {one.rule for one in waivers}
     bad = [
         one
         for one in found
         if not one.suppressed
         and one.rule not in waived
-        and (one.fixable or not rule.only_fixable)
+        and (one.fixable in (True, None) or not rule.only_fixable)
         and (
             rule.ungraded == "block"
             if one.severity is Severity.UNGRADED

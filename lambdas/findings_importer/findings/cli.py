@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import fields as members
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from common import strict
-from common.contract import SCOPES, Counts, Verdict
+from common.contract import A_COMMIT, COMMIT, SCOPES, Counts, Verdict
 from common.policy import SEVERITIES, GateRule, Waiver
 from common.strict import MalformedError, clean
 from findings import asff, gate, page, parsers
@@ -24,23 +25,29 @@ UNREADABLE: Final = 2
 AUTO: Final = "auto"
 # What ASFF must name: the account that AWS's own documents use, since there is none here.
 ACCOUNT: Final = asff.Account("aws", "us-east-1", "123456789012")
-_TITLE_WIDTH: Final = 60
+_SCOPES: Final = ["", *sorted({scope for scopes in SCOPES.values() for scope in scopes} | {"report"})]
+_RULE_WIDTH, _TITLE_WIDTH, _PLACE_WIDTH = 34, 60, 80  # characters at most
+_GAPS: Final = 8  # between five columns
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit code: 0 pass, 1 findings, 2 tool error or a file that cannot be read, 3 no evidence."""
     options = _parser().parse_args(arguments)
+    now = datetime.now(UTC)
     try:
         raw = _content(options.report)
         waivers = read_waivers(options.waivers) if options.waivers else []
     except (OSError, MalformedError) as error:
-        print(f"findings: {clean(str(error), 500)}", file=sys.stderr)
-        return UNREADABLE
-    now = datetime.now(UTC)
+        return _complain(str(error))
+    for waiver in waivers:
+        if waiver.expires < now.date():
+            _say(f"the waiver for {waiver.rule} ended on {waiver.expires}: it does not count")
+    if raw is None:
+        _say(f"there is no file {options.report}")
     scanner, report = _read(options.scanner, raw)
     subject = Subject(
         scanner=scanner,
-        scope=options.scope or _scope(scanner),
+        scope=options.scope or _scope(scanner, report),
         pipeline="desk",
         execution="",
         repository=options.repository,
@@ -50,10 +57,15 @@ def main(arguments: Sequence[str]) -> int:
     rule = GateRule(options.fail_on, options.report_only, options.only_fixable, options.ungraded)
     judgement = gate.judge(subject, report, options.exit_code, gate.Terms(rule, waivers, now.date()))
     try:
+        if sys.stdout is None:
+            raise OSError("standard output is closed")
         _FORMATS[options.format](judgement, now)
         sys.stdout.flush()
     except BrokenPipeError:  # the reader has seen enough: the verdict stands in the exit code all the same
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
+    except OSError as error:
+        _forget_output()
+        return _complain(f"cannot write: {error}")
     return EXITS[judgement.verdict]
 
 
@@ -63,7 +75,7 @@ def read_waivers(file: Path) -> list[Waiver]:
     ``location`` may be missing. ``OSError``, ``MalformedError``.
     """
     document = strict.loads(file.read_bytes(), file.name)
-    given = document.get("waivers") if isinstance(document, dict) else document
+    given = document["waivers"] if isinstance(document, dict) and "waivers" in document else document
     return [
         Waiver.parse({"location": None, **one} if isinstance(one, dict) else one, f"{file.name}[{number}]")
         for number, one in enumerate(strict.items(given, file.name))
@@ -78,10 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--scanner", required=True, choices=[*parsers.PARSERS, AUTO], help="who wrote the report")
     parser.add_argument("--report", required=True, metavar="FILE", help="the report; - for standard input")
-    parser.add_argument("--scope", default="", help="what was scanned, such as image (part of the findings' ids)")
+    parser.add_argument(
+        "--scope", default="", choices=_SCOPES, help="what was scanned, such as image (part of the findings' ids)"
+    )
     parser.add_argument("--repository", default="repository", help="part of the findings' ids")
     parser.add_argument("--branch", default="main", help="part of the findings' ids")
-    parser.add_argument("--commit", default="", help="a report that names another commit is no evidence")
+    parser.add_argument("--commit", default="", type=_commit, help="a report that names another commit is no evidence")
     parser.add_argument("--fail-on", default="high", choices=SEVERITIES, help="least severity that blocks")
     parser.add_argument("--only-fixable", action="store_true", help="findings without a fix do not block")
     parser.add_argument("--report-only", action="store_true", help="findings never block; a tool error does")
@@ -95,7 +109,11 @@ def _parser() -> argparse.ArgumentParser:
 def _content(name: str) -> bytes | None:
     """The report; None if there is no such file."""
     if name == "-":
+        if sys.stdin is None:
+            raise OSError("standard input is closed")
         return sys.stdin.buffer.read()
+    if not name:
+        raise OSError("--report needs the name of a file")
     try:
         return Path(name).read_bytes()
     except FileNotFoundError:
@@ -107,13 +125,40 @@ def _read(scanner: str, raw: bytes | None) -> tuple[str, ScanResult | Unreadable
         return scanner, None
     try:
         scanner = parsers.recognize(raw) if scanner == AUTO else scanner
+    except UnreadableError as error:
+        return "any scanner", error
+    try:
         return scanner, parsers.read(scanner, raw)
     except UnreadableError as error:
         return scanner, error
 
 
-def _scope(scanner: str) -> str:
+def _scope(scanner: str, report: ScanResult | UnreadableError | None) -> str:
+    """What the report says that it is of; else the scanner's first scope."""
+    if isinstance(report, ScanResult) and (report.scope or report.target == "image"):
+        return report.scope or "image"
     return min(SCOPES.get(scanner, {"report"}))
+
+
+def _commit(text: str) -> str:
+    if text and not COMMIT.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{A_COMMIT} is right, not {text!r}")
+    return text
+
+
+def _say(text: str) -> None:
+    print(f"findings: {clean(text, 500)}", file=sys.stderr)
+
+
+def _complain(text: str) -> int:
+    _say(text)
+    return UNREADABLE
+
+
+def _forget_output() -> None:
+    """What could not be written must not be tried again when Python ends."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _as_json(judgement: Judgement, now: datetime) -> None:
@@ -136,21 +181,38 @@ def _as_table(judgement: Judgement, now: datetime) -> None:
         (
             "BLOCKS" if one.blocking else "waived" if one.acceptance else "",
             one.finding.severity.value,
-            clean(one.finding.rule, 40),
+            _middle(clean(one.finding.rule, 200), _RULE_WIDTH),
             clean(one.finding.title, _TITLE_WIDTH),
-            clean(one.finding.location or one.finding.path or one.finding.url, 80),
+            _middle(clean(page.place(one.finding) or one.finding.url, 1000), _PLACE_WIDTH),
         )
         for one in sorted(judgement.findings, key=lambda one: (not one.blocking, order.index(one.finding.severity)))
     ]
-    if not rows:
-        return
-    heads = ("", "severity", "rule", "title", "where")
-    widths = [max(len(row[column]) for row in (heads, *rows)) for column in range(len(heads))]
-    print()
-    for row in (heads, *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    if rows:
+        _print_rows([("", "severity", "rule", "title", "where"), *rows])
     for note in judgement.notes:
-        print(f"\n{clean(note, 1000)}")
+        print("\n" + "\n".join(clean(line, 1000) for line in note.splitlines()))
+
+
+def _print_rows(rows: Sequence[tuple[str, str, str, str, str]]) -> None:
+    """In columns, within the terminal's width where that is possible: the title gives way first, then the place."""
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    over = sum(widths) + _GAPS - shutil.get_terminal_size((160, 24)).columns
+    for column, least in ((3, 16), (4, 24)):
+        cut = max(0, min(over, widths[column] - least))
+        widths[column] -= cut
+        over -= cut
+    print()
+    for row in rows:
+        cells = [*row[:3], clean(row[3], widths[3]), _middle(row[4], widths[4])]
+        print("  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip())
+
+
+def _middle(text: str, width: int) -> str:
+    """Cut in the middle: a path or a rule tells most at its end."""
+    if len(text) <= width:
+        return text
+    head = (width - 3) // 3
+    return f"{text[:head]}...{text[len(text) - (width - 3 - head) :]}"
 
 
 def _as_html(judgement: Judgement, now: datetime) -> None:

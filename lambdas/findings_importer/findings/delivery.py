@@ -19,7 +19,7 @@ REFUSALS: Final = frozenset(
 )
 NO_TIME: Final = "NoTimeLeft"
 
-_ROUNDS: Final = 12
+ROUNDS: Final = 12
 _FIRST_PAUSE: Final = 0.5  # seconds, doubled each time
 _LONGEST_PAUSE: Final = 20.0
 
@@ -98,16 +98,21 @@ class Courier:
     jitter: Callable[[], float]
 
     def deliver(
-        self, names: Iterable[str], batches: Batches, pace: Pace, send: Callable[[Sequence[str]], Mapping[str, Failure]]
+        self,
+        names: Iterable[str],
+        batches: Batches,
+        pace: Pace,
+        send: Callable[[Sequence[str]], Mapping[str, Failure]],
+        tries: int = ROUNDS,
     ) -> dict[str, Failure]:
-        """Sends all names; what failed in the end.
+        """Sends all names; what failed in the end. ``tries``: of what the service names as failed in a request that did not fail.
 
         ``send`` takes one batch and gives back those of its names that failed, or raises ``BatchError``. A refused batch of more
         than one is halved until the culprits stand alone. All others get their first try before any gets its second.
         """
         waiting, failed = batches.split(names), dict[str, Failure]()
         again: dict[str, Failure] = {}  # what the last try said
-        for number in range(_ROUNDS):
+        for number in range(ROUNDS):
             if number and not self._wait(self._pause(number)):
                 break
             last, again = again, {}
@@ -126,11 +131,11 @@ class Courier:
                         queue += [batch[half:], batch[:half]]
                         continue
                     throttled += error.again
-                    result = dict.fromkeys(batch, error.failure)
+                    result, over = dict.fromkeys(batch, error.failure), False
                 else:
-                    throttled = 0
+                    throttled, over = 0, number + 1 >= tries
                 for name, failure in result.items():
-                    (failed if failure.refused else again)[name] = failure
+                    (failed if failure.refused or over else again)[name] = failure
             if not again:
                 break
             waiting = batches.split(again)

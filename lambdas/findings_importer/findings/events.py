@@ -45,11 +45,10 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class Handled:
-    """What became of an event: one sentence for the log, and what there is to count."""
+    """What became of an event: one sentence for the log, and what was judged."""
 
     said: str
-    judgements: tuple[Judgement, ...] = ()
-    delivered: tuple[Delivered, ...] = ()
+    results: tuple[tuple[Judgement, Delivered], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,12 +91,8 @@ class Events:
         if status != _DONE:
             raise UnjudgedEventError(f"the scan of {registry}@{digest} ended as {shown(status)}, not {_DONE}")
         raw = self.images.report(registry, digest)
-        results = [self._rescanned(name, last, raw, _event_id(event)) for name, last in current.items()]
-        return Handled(
-            f"{registry}@{digest}: scanned again",
-            tuple(judgement for judgement, _ in results),
-            tuple(delivered for _, delivered in results),
-        )
+        results = tuple(self._rescanned(name, last, raw, _event_id(event)) for name, last in current.items())
+        return Handled(f"{registry}@{digest}: scanned again", results)
 
     def inspector_finding(self, event: Mapping[str, object]) -> Handled:
         """Inspector sends its findings to Security Hub itself: read and counted here, never imported a second time.
@@ -123,8 +118,8 @@ class Events:
             raise MalformedError("referenceType: branch is right")
         repository = strict.text(inner(event, "detail", "repositoryName"), "repositoryName", REPOSITORY, "a repository")
         branch = strict.text(inner(event, "detail", "referenceName"), "referenceName", LINE, "a branch's name")
-        delivered = self.importer.projection.delete_branch(repository, branch, _time(event), self.importer.clock())
-        return Handled(f"{repository}: branch {branch} is gone, its findings are archived", (), (delivered,))
+        done = self.importer.projection.delete_branch(repository, branch, _time(event), self.importer.clock())
+        return Handled(f"{repository}: branch {branch} is gone, {done.archived} findings are archived")
 
     def _released(self, pipeline: str) -> Scan | None:
         return self.importer.projection.last_scan(self._subject(pipeline, None))

@@ -27,23 +27,31 @@ _NOTHING_SCANNED: Final = frozenset({("snyk", 3), ("snyk-code", 3), ("snyk-conta
 _CLOCK_SKEW: Final = timedelta(minutes=15)
 # The registry may have scanned an image long before this execution delivered the same one again: its digest says which it is.
 _OF_ANY_TIME: Final = frozenset({"ecr"})
+# What a scanner's report must say that it looked at, by scope: one of a folder is none of the image.
+_TARGETS: Final[Mapping[tuple[str, str], str]] = MappingProxyType(
+    {("grype", "image"): "image", ("grype", "dependencies"): "folder"}
+)
+# These always name their image: Syft and Grype write an OCI archive's own manifest digest, ECR is asked by digest.
+_NAMES_ITS_IMAGE: Final = frozenset({"grype", "ecr"})
 _SHORT: Final = {"critical": "C", "high": "H", "medium": "M", "low": "L", "informational": "I", "ungraded": "U"}
 
 
 @dataclass(frozen=True)
 class Terms:
-    """By what a report is judged. ``today``: in UTC. ``started``: when the execution began, None where there is none."""
+    """By what a report is judged. ``today``: in UTC. ``started``: when the execution began, None where there is none.
+    ``host``: of the site that a dynamic scan must have visited; empty for others."""
 
     rule: GateRule
     waivers: Sequence[Waiver]
     today: date
     started: datetime | None = None
+    host: str = ""
 
 
 def judge(subject: Subject, report: ScanResult | UnreadableError | None, exit_code: int, terms: Terms) -> Judgement:
     """The verdict on one report: None if there is none, an ``UnreadableError`` if it could not be read."""
     result = report if isinstance(report, ScanResult) else ScanResult()
-    foreign = _foreign(subject, result, terms.started)
+    foreign = _foreign(subject, result, terms) if isinstance(report, ScanResult) else ""
     # What is about something else is not imported either: it would be held against this commit.
     findings = () if foreign else _judged(subject, result.findings, terms)
     verdict, reason = _verdict(subject, report, exit_code, foreign, findings, terms.rule)
@@ -66,7 +74,8 @@ def judge(subject: Subject, report: ScanResult | UnreadableError | None, exit_co
 def blocks(finding: Finding, rule: GateRule) -> bool:
     """Whether a finding that nobody has accepted stops a release under ``rule``, leaving ``report_only`` aside."""
     # Only of a package's vulnerability can it be said that nobody has a fix; code and secrets are the committer's to mend.
-    if rule.only_fixable and finding.kind is Kind.VULNERABILITY and not finding.fixable:
+    # Where the report does not say (None), a fix may well be there.
+    if rule.only_fixable and finding.kind is Kind.VULNERABILITY and finding.fixable is False:
         return False
     if finding.severity is Severity.UNGRADED:
         return rule.ungraded == "block"
@@ -111,16 +120,29 @@ def _judged(subject: Subject, findings: Sequence[Finding], terms: Terms) -> tupl
     return tuple(judged)
 
 
-def _foreign(subject: Subject, result: ScanResult, started: datetime | None) -> str:
+def _foreign(subject: Subject, result: ScanResult, terms: Terms) -> str:
     """Why the report is about something else; empty if nothing says so."""
+    target = _TARGETS.get((subject.scanner, subject.scope), "")
+    if target and result.target != target:
+        return f"the report is about {_a(result.target)}, not {_a(target)}"
+    if result.scope and result.scope != subject.scope:
+        return f"the report is about scope {result.scope}, not {subject.scope}"
+    if subject.digest and subject.scanner in _NAMES_ITS_IMAGE and not result.digest:
+        return f"the report does not say which image it is about; {subject.digest} is right"
+    if terms.host and terms.host not in (host.lower() for host in result.hosts):
+        return f"the report has no site {terms.host}: nothing of it was scanned"
     if result.commit and subject.commit and result.commit != subject.commit:
         return f"the report is about commit {result.commit}, not {subject.commit}"
     if result.digest and subject.digest and result.digest != subject.digest:
         return f"the report is about image {result.digest}, not {subject.digest}"
-    old = result.made_at and started and result.made_at < started - _CLOCK_SKEW
+    old = result.made_at and terms.started and result.made_at < terms.started - _CLOCK_SKEW
     if old and result.made_at and subject.scanner not in _OF_ANY_TIME:
         return f"the report was made at {result.made_at.isoformat()}, before this execution began"
     return ""
+
+
+def _a(target: str) -> str:
+    return {"image": "an image", "folder": "a folder"}.get(target, "something else")
 
 
 def _verdict(
@@ -150,8 +172,13 @@ def _verdict(
         return Verdict.TOOL_ERROR, f"{subject.scanner} reports an error: {report.errors[0]}{more}"
     if report.nothing:
         return Verdict.NO_EVIDENCE, f"nothing was scanned: {report.nothing}"
-    if exit_code != 0 and not findings:
-        return Verdict.TOOL_ERROR, f"{subject.scanner} ended with exit code {exit_code}, but its report has no finding"
+    # What the tool itself has set aside is not why it ended like that.
+    if exit_code != 0 and all(one.finding.suppressed for one in findings):
+        which = " but suppressed ones" if findings else ""
+        return (
+            Verdict.TOOL_ERROR,
+            f"{subject.scanner} ended with exit code {exit_code}, but its report has no finding{which}",
+        )
     blocking = sum(one.blocking for one in findings)
     bar = f"at or above {rule.fail_on}{' with a fix' if rule.only_fixable else ''}"
     if rule.ungraded == "block":

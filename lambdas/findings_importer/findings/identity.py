@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Sequence
 
 from findings.model import Finding, Subject
@@ -20,24 +21,33 @@ _HASH_LENGTH = 40
 def identify(subject: Subject, findings: Sequence[Finding]) -> list[tuple[str, Finding]]:
     """Each finding with its id, in their order.
 
-    Findings that are equal in everything collapse into one. Those that share rule and place only (two secrets on a line)
-    are numbered in the report's order, so that none hides another.
+    Findings that are equal in everything collapse into one. One that is alone with its rule and key is called by these,
+    whatever else comes and goes. Where several share them (two versions of a package at one place), none has that id: each
+    is called by its ``detail`` as well, so that what an analyst says of one is never said of another that stays behind when
+    the first is mended. Only those that are equal in their detail, too, are numbered, in the report's order.
+    The limit: a finding that stops or starts to be alone changes its id, which shows it anew; keys are made to be rarely shared.
     """
-    seen: dict[str, set[Finding]] = {}
+    unique = list(dict.fromkeys(findings))
+    alone = [finding_id(subject, finding) for finding in unique]
+    sharing = Counter(alone)
+    numbers: Counter[tuple[str, tuple[str, ...]]] = Counter()
     result: list[tuple[str, Finding]] = []
-    for finding in findings:
-        first = finding_id(subject, finding, 0)
-        known = seen.setdefault(first, set())
-        if finding in known:
+    for first, finding in zip(alone, unique, strict=True):
+        if sharing[first] == 1:
+            result.append((first, finding))
             continue
-        known.add(finding)
-        result.append((first if len(known) == 1 else finding_id(subject, finding, len(known) - 1), finding))
+        number = numbers[first, finding.detail]
+        numbers[first, finding.detail] += 1
+        result.append((finding_id(subject, finding, number), finding))
     return result
 
 
-def finding_id(subject: Subject, finding: Finding, occurrence: int) -> str:
-    """``<repository>/<branch>/<scanner>-<scope>/<rule>/<hash>``, for people to recognize; the hash alone tells them apart."""
-    parts = [
+def finding_id(subject: Subject, finding: Finding, number: int | None = None) -> str:
+    """``<repository>/<branch>/<scanner>-<scope>/<rule>/<hash>``, for people to recognize; the hash alone tells them apart.
+
+    ``number``: None for a finding that is alone with its rule and key, else its place among those of the same detail.
+    """
+    parts: list[object] = [
         subject.scanner,
         subject.scope,
         subject.target,
@@ -45,8 +55,9 @@ def finding_id(subject: Subject, finding: Finding, occurrence: int) -> str:
         subject.branch,
         finding.rule,
         *finding.key,
-        *([f"#{occurrence}"] if occurrence else []),
     ]
+    if number is not None:
+        parts.append([*finding.detail, number])  # a list: no key can have such a part
     # As JSON: joined by any character, ["a", "b/c"] and ["a/b", "c"] would be the same.
     digest = hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:_HASH_LENGTH]
     names = (subject.repository, subject.branch, f"{subject.scanner}-{subject.scope}", finding.rule)

@@ -12,8 +12,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
+from common.contract import SCOPES
+from findings.archived import slim, stub
 from findings.asff import stamp
 from findings.model import Acceptance, Subject
 
@@ -27,7 +30,10 @@ ACTIVE: Final = "ACTIVE"  # RecordState
 ARCHIVED: Final = "ARCHIVED"
 
 KEPT: Final = timedelta(days=90)  # archived findings, so that one that comes back keeps CreatedAt
+KEPT_MOST: Final = 20_000  # of them: the function's memory holds them beside a large scan
 _NAME_LIMIT: Final = 60
+_SUFFIX: Final = ".json.gz"
+_NAMES: Final = MappingProxyType({f"{scanner}-{one}": (scanner, one) for scanner in SCOPES for one in SCOPES[scanner]})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +55,14 @@ class Scope:
     def key(self) -> str:
         """Where the inventory stands."""
         name = f"{self.scanner}-{self.scope}" + (f"--{self.target}" if self.target else "")
-        return f"{folder(self.repository, self.branch)}/{name}.json.gz"
+        return f"{folder(self.repository, self.branch)}/{name}{_SUFFIX}"
+
+    @classmethod
+    def named(cls, repository: str, branch: str, key: str) -> Scope | None:
+        """The scope of a branch's inventory by its key alone; None if that cannot be told, as of an unknown scanner's."""
+        name, _, target = key.removeprefix(f"{folder(repository, branch)}/").removesuffix(_SUFFIX).partition("--")
+        scope = cls(repository, branch, *_NAMES[name], target) if name in _NAMES else None
+        return scope if scope and scope.key == key else None
 
 
 def folder(repository: str, branch: str) -> str:
@@ -74,7 +87,8 @@ class Scan:
 class Entry:
     """One finding.
 
-    ``document``: the ASFF finding as last sent or to be sent. ``seen``: ``started`` of the newest scan that reported it.
+    ``document``: the ASFF finding as last sent or to be sent; once it was sent as archived, no more than ``archived.stub``.
+    ``seen``: ``started`` of the newest scan that reported it.
     ``archived_at``: None while it is active. ``acceptance``: fingerprint of the acceptance, empty if there is none.
     ``suppressed_at``: when ``SUPPRESS`` was last asked for.
     """
@@ -130,6 +144,7 @@ def merge(
     ``finished``: the scan covered its scope, so what it does not report is archived. A scan older than the last finished one, or
     than the branch's deletion, changes nothing known; what only it reports is added as archived. ``acceptances``: by finding id;
     the document of an accepted finding holds ``Workflow`` and ``Note``. In whatever order scans arrive, they end the same.
+    What was archived before this scan is kept small, for ``KEPT``, and ``KEPT_MOST`` of it.
     """
     now = scan.imported
     older = inventory.is_newer_than(scan.started)
@@ -142,13 +157,19 @@ def merge(
                 kept = _again(entry, reported[name], scan, fingerprint(acceptances.get(name)))
             elif finished:
                 kept = _archived(entry, now)
-        if kept.archived_at is None or now - kept.archived_at < KEPT:
-            entries[name] = kept
+        if not _is_over(kept, now):
+            entries[name] = kept if entry.active else _small(kept)
     for name, document in reported.items():
         if name not in inventory.entries:
             entries[name] = _first(document, scan, fingerprint(acceptances.get(name)), archived=older)
     is_last = finished and (inventory.last is None or scan.started >= inventory.last.started)
-    return replace(inventory, last=scan if is_last else inventory.last, entries=entries)
+    return replace(inventory, last=scan if is_last else inventory.last, entries=_capped(entries, inventory.entries))
+
+
+def retired(inventory: Inventory, now: datetime) -> Inventory:
+    """The inventory of a scope that nobody scans any more: all archived. The next scan finds it as any other."""
+    entries = {name: _archived(one, now) for name, one in inventory.entries.items() if not _is_over(one, now)}
+    return replace(inventory, entries=entries)
 
 
 def branch_deleted(inventory: Inventory, at: datetime, now: datetime) -> Inventory:
@@ -180,7 +201,7 @@ def noted(
         elif workflow:
             pending.add(SUPPRESS if entry.acceptance else REOPEN)
             crossed.add(name)
-        entries[name] = replace(entry, pending=frozenset(pending))
+        entries[name] = _small(replace(entry, pending=frozenset(pending)), unsent=False)
     return replace(inventory, entries=entries), frozenset(crossed)
 
 
@@ -229,6 +250,33 @@ def _archived(entry: Entry, now: datetime) -> Entry:
         return entry
     document = {**entry.document, "RecordState": ARCHIVED, "UpdatedAt": _later(entry, now)}
     return replace(entry, document=document, archived_at=now, pending=entry.pending | {IMPORT})
+
+
+def _is_over(entry: Entry, now: datetime) -> bool:
+    return entry.archived_at is not None and now - entry.archived_at >= KEPT
+
+
+def _small(entry: Entry, *, unsent: bool = True) -> Entry:
+    """An archived entry without what is no longer needed; one that is still to be sent only if ``unsent``."""
+    if entry.active or (IMPORT in entry.pending and not unsent):
+        return entry
+    return replace(entry, document=(slim if IMPORT in entry.pending else stub)(entry.document))
+
+
+def _capped(entries: Mapping[str, Entry], before: Mapping[str, Entry]) -> Mapping[str, Entry]:
+    """Without the oldest archived entries above ``KEPT_MOST``, delivered ones first.
+
+    None that was not archived ``before``: it has not had its turn to be sent.
+    """
+    archived = [(name, entry, entry.archived_at) for name, entry in entries.items() if entry.archived_at]
+    excess = len(archived) - KEPT_MOST
+    if excess <= 0:
+        return entries
+    known = [
+        (IMPORT in one.pending, at, name) for name, one, at in archived if name in before and not before[name].active
+    ]
+    dropped = {name for _, _, name in sorted(known)[:excess]}
+    return {name: entry for name, entry in entries.items() if name not in dropped}
 
 
 def _later(entry: Entry, now: datetime) -> str:

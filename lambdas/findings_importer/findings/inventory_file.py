@@ -12,8 +12,9 @@ from typing import Any, Final
 
 from common import strict
 from common.strict import MalformedError
+from findings.archived import is_stub
 from findings.asff import stamp
-from findings.inventory import ACTIVE, ARCHIVED, PENDING, Entry, Inventory, Scan, Scope
+from findings.inventory import ACTIVE, ARCHIVED, IMPORT, PENDING, Entry, Inventory, Scan, Scope
 
 SCHEMA: Final = 1
 
@@ -109,8 +110,11 @@ def _entry(name: str, document: object) -> Entry:
     given = strict.fields(document, where, _ENTRY)
     archived_at = _time_or_none(given["archived_at"], f"{where}.archived_at")
     pending = [strict.choice(one, f"{where}.pending", PENDING) for one in strict.items(given["pending"], where)]
+    finding = _finding(name, given["document"], f"{where}.document", archived=archived_at is not None)
+    if is_stub(finding) and (archived_at is None or IMPORT in pending):
+        raise MalformedError(f"{where}.document: a stub, of a finding that is active or still to be sent")
     return Entry(
-        document=_finding(name, given["document"], f"{where}.document", archived=archived_at is not None),
+        document=finding,
         seen=_time(given["seen"], f"{where}.seen"),
         archived_at=archived_at,
         acceptance=strict.text(given["acceptance"], f"{where}.acceptance", _FINGERPRINT, "a fingerprint or nothing"),

@@ -6,7 +6,8 @@ Counts only: no text of a report is in it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Final
@@ -14,6 +15,7 @@ from typing import Final
 from common.contract import Verdict
 from findings.model import Judgement
 from findings.projection import Delivered
+from findings.service import Outcome
 
 DIMENSIONS: Final = ("Pipeline", "Scanner")
 VERDICTS: Final[Mapping[Verdict, str]] = {
@@ -50,3 +52,18 @@ def embedded(namespace: str, judgement: Judgement, delivered: Delivered | None, 
         "execution": judgement.subject.execution,
         "scope": judgement.subject.scope,
     }
+
+
+def fields(namespace: str, outcome: Outcome, now: datetime) -> dict[str, object]:
+    """What the log line of a build's call says. The reason of a judgement may quote the report: it stands in S3 alone."""
+    answer = outcome.answer
+    if outcome.judgement is None:
+        return {"verdict": answer.verdict, "reason": answer.reason}
+    metrics = embedded(namespace, outcome.judgement, outcome.delivered, now)
+    return {"verdict": answer.verdict, "page": answer.page} | metrics
+
+
+def emit(namespace: str, results: Iterable[tuple[Judgement, Delivered]], now: datetime) -> None:
+    """One line for each judgement that no build waits for."""
+    for judgement, delivered in results:
+        print(json.dumps(embedded(namespace, judgement, delivered, now)), flush=True)

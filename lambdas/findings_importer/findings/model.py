@@ -65,8 +65,11 @@ class Finding:
     ``location``: where it is, for people and for the globs of waivers: a file, a dependency path, a URL.
     ``key``: raw parts that tell this finding from others of the same rule, as stable as the report allows: no severity,
     score, time, build, image digest or layer; no package version where name and path will do.
+    ``detail``: what else tells findings apart whose rule and key are equal (versions, columns, URLs). It counts only among
+    such, so it may change with time. Like ``key`` it is hashed and shown nowhere.
     ``cves``: CVE ids, also where ``rule`` is one. ``aliases``: other ids of the same problem (GHSA-...).
-    ``fixable``: a fixed version or an upgrade is known. ``suppressed``: why the tool itself marks it as accepted.
+    ``fixable``: a fixed version or an upgrade is known; False if the report says that there is none, None if it does not
+    say. ``suppressed``: why the tool itself marks it as accepted.
     """
 
     rule: str
@@ -77,6 +80,7 @@ class Finding:
     description: str = ""
     location: str = ""
     key: tuple[str, ...] = ()
+    detail: tuple[str, ...] = ()
     cves: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     cwes: tuple[str, ...] = ()
@@ -84,7 +88,7 @@ class Finding:
     epss: float | None = None
     exploit: str = ""
     packages: tuple[Package, ...] = ()
-    fixable: bool = False
+    fixable: bool | None = None
     remediation: str = ""
     path: str = ""
     line: int | None = None
@@ -100,8 +104,8 @@ class ScanResult:
 
     ``errors``: what the report itself says went wrong, and severities that nobody knows: each makes it a tool error; the
     findings beside them stay. ``nothing``: why the report shows that nothing was scanned; empty if something was.
-    ``commit``, ``digest``, ``hosts``, ``made_at``: what the report says it is about and when it was made; empty where it is
-    silent. ``notes``: advice that belongs to no single finding (a better base image).
+    ``commit``, ``digest``, ``target`` (image or folder), ``hosts``, ``made_at``: what the report says it is about and when it
+    was made; empty where it is silent. ``scope``: what it says was looked at, in the words of ``Subject.scope``. ``notes``: advice that belongs to no single finding (a better base image).
     ``delivered_by_aws``: AWS brings these findings to Security Hub itself (Inspector).
     """
 
@@ -110,7 +114,9 @@ class ScanResult:
     nothing: str = ""
     commit: str = ""
     digest: str = ""
+    target: str = ""
     hosts: tuple[str, ...] = ()
+    scope: str = ""
     made_at: datetime | None = None
     notes: tuple[str, ...] = ()
     delivered_by_aws: bool = False

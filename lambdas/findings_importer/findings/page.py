@@ -32,6 +32,7 @@ HEADLINES: Final[Mapping[Verdict, str]] = MappingProxyType(
         Verdict.NO_EVIDENCE: "Not judged: no evidence of a scan",
     }
 )
+_EMPTY: Final = '<p class="empty">The report has no findings.</p>'
 _ORDER: Final = {severity: number for number, severity in enumerate(Severity)}
 # The style sheet by its hash: with "unsafe-inline", a style in a report's text would count, too.
 _STYLE: Final = base64.b64encode(hashlib.sha256(CSS.encode()).digest()).decode()
@@ -39,7 +40,7 @@ _POLICY: Final = f"default-src 'none'; style-src 'sha256-{_STYLE}'; base-uri 'no
 
 
 def render(judgement: Judgement, policy_sha256: str, made: datetime) -> bytes:
-    """The page as UTF-8. ``policy_sha256`` of the policy that judged, ``made``: when, with its zone."""
+    """The page as UTF-8. ``policy_sha256`` of the policy that judged, empty at a desk; ``made``: when, with its zone."""
     subject = judgement.subject
     what = _line(f"{subject.scanner} {subject.scope}")
     parts = [
@@ -54,9 +55,11 @@ def render(judgement: Judgement, policy_sha256: str, made: datetime) -> bytes:
         f"<h1>{HEADLINES[judgement.verdict]}</h1><p>{_line(judgement.reason, TEXT_LIMIT)}</p>",
         _facts(judgement, policy_sha256),
         f"{_counts(judgement.counts)}{_notes(judgement.notes)}</div></header>\n<main>",
+        *([_EMPTY] if judgement.finished and not judgement.findings else ()),
         *_sections(judgement.findings),
-        f"<footer>Made {made.astimezone(UTC).isoformat(sep=' ', timespec='minutes').removesuffix('+00:00')} UTC. ",
-        "The report as the scanner wrote it, and findings.json, stand beside this page.</footer></main></body></html>\n",
+        f"<footer>Made {made.astimezone(UTC).isoformat(sep=' ', timespec='minutes').removesuffix('+00:00')} UTC.",
+        " The report as the scanner wrote it, and findings.json, stand beside this page." if policy_sha256 else "",
+        "</footer></main></body></html>\n",
     ]
     return "".join(parts).encode("utf-8", "replace")
 
@@ -108,8 +111,6 @@ def _notes(notes: Sequence[str]) -> str:
 
 def _sections(findings: Sequence[Judged]) -> Iterable[str]:
     """Blocking findings, then those that count without blocking, then accepted ones; each by severity."""
-    if not findings:
-        yield '<p class="empty">The report has no findings.</p>'
     detailed = DETAILED
     for title, chosen in (
         ("Blocking", [one for one in findings if one.blocking]),
@@ -133,20 +134,21 @@ def _article(judged: Judged, *, detailed: bool) -> str:
     said = one_line(finding.original, LINE_LIMIT)
     word = f' <span class="soft">(the tool says: {escape(said)})</span>' if said and said.lower() != severity else ""
     title = _line(finding.title) or _line(finding.rule)
-    place = f'<p class="mono">{_line(_place(finding))}</p>' if _place(finding).strip() else ""
+    where = f'<p class="mono">{_line(place(finding))}</p>' if place(finding).strip() else ""
     return (
         f'<article class="{severity}"><h3><span class="badge {severity}">{severity}</span>{title}{word}</h3>'
         f"<p>{_anchor(finding.rule, finding.url)}{_other_ids(finding)}</p>"
-        f"{_packages(finding.packages)}{place}{_remediation(finding)}{_acceptance(judged.acceptance)}"
+        f"{_packages(finding.packages)}{where}{_remediation(finding)}{_acceptance(judged.acceptance)}"
         f"{_details(finding) if detailed else ''}</article>\n"
     )
 
 
-def _place(finding: Finding) -> str:
+def place(finding: Finding) -> str:
+    """Where the finding is, with the line of its file where that is known."""
+    lines = f":{finding.line}" if finding.line else ""
     if finding.path and finding.path not in finding.location:
-        lines = f":{finding.line}" if finding.line else ""
         return f"{finding.location} ({finding.path}{lines})" if finding.location else f"{finding.path}{lines}"
-    return finding.location
+    return f"{finding.location}{lines}" if finding.location == finding.path else finding.location
 
 
 def _other_ids(finding: Finding) -> str:

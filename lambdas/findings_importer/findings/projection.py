@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 from common.strict import MalformedError
 from findings import inventory_file
 from findings.delivery import Failure
-from findings.inventory import Entry, Inventory, Scan, Scope, branch_deleted, folder, merge, noted
+from findings.inventory import Entry, Inventory, Scan, Scope, branch_deleted, folder, merge, noted, retired
 from findings.model import Acceptance, Subject
 from findings.outbox import Delivery, send
 from findings.security_hub import SecurityHub, UndeliveredError
@@ -49,13 +49,17 @@ class Store(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """What an import did, for logs and metrics. ``suppressed``: newly accepted; ``reopened``: in Security Hub."""
+    """What an import did, for logs and metrics.
+
+    ``suppressed``: newly accepted; ``reopened``: in Security Hub; ``unarchived``: gone, which Security Hub has not taken.
+    """
 
     new: int = 0
     updated: int = 0
     archived: int = 0
     suppressed: int = 0
     reopened: int = 0
+    unarchived: int = 0
 
     def __add__(self, other: Delivered) -> Delivered:
         return Delivered(*(getattr(self, one) + getattr(other, one) for one in self.__slots__))
@@ -82,7 +86,8 @@ class Projection:
     ) -> Delivered:
         """Brings one scan's findings (ASFF, each Id once) home.
 
-        ``started``: when the execution's source action began. ``UndeliveredError`` after the rest was delivered and noted,
+        ``started``: when the execution's source action began. ``UndeliveredError`` after the rest was delivered and noted, if
+        it is about a finding that is active (of others ``Delivered.unarchived`` tells),
         ``SwitchedOffError`` if there is no Security Hub, ``MalformedError`` for a damaged inventory, ``ConflictError`` if others
         were faster each time: in all of these cases the same call again continues.
         """
@@ -104,8 +109,8 @@ class Projection:
             after = self._change(scope.key, scope, merged)[1]
         delivery = self._deliver(scope.key, scope, after, scan.imported)
         if delivery.failures:
-            raise UndeliveredError(delivery.failures)
-        return replace(_compare(before, after), reopened=delivery.reopened)
+            raise UndeliveredError(delivery.failures | delivery.unarchived)
+        return replace(_compare(before, after), reopened=delivery.reopened, unarchived=len(delivery.unarchived))
 
     def last_scan(self, subject: Subject) -> Scan | None:
         """The newest finished scan of the subject's scope; None if there was none. ``MalformedError`` for a damaged inventory."""
@@ -118,25 +123,48 @@ class Projection:
         at, now = _utc(at), _utc(now)
         prefix = f"{folder(repository, branch)}/"
         self._mark(f"{prefix}{_DELETED}", at)
-        keys = sorted(key for key in self.store.keys(prefix) if key.endswith(_SUFFIX) and key != f"{prefix}{_DELETED}")
+        outcome, failures = self._archive(self._listed(prefix), lambda one: branch_deleted(one, at, now), now)
+        if failures:  # no scan of this branch will send it
+            raise UndeliveredError(failures)
+        return outcome
+
+    def retire(self, repository: str, branch: str, wanted: Callable[[Scope], bool], now: datetime) -> Delivered:
+        """Archives all findings of a branch's scopes that are not ``wanted``: of a scanner or pipeline that is no more.
+
+        Reads the names of the branch's inventories and those alone that are not wanted, or whose names do not tell. What is
+        not delivered is counted and sent by the next such call. Errors: ``project``, but no ``UndeliveredError``.
+        """
+        now = _utc(now)
+        named = {key: Scope.named(repository, branch, key) for key in self._listed(f"{folder(repository, branch)}/")}
+        keys = [key for key, scope in named.items() if scope is None or not wanted(scope)]
+        outcome, failures = self._archive(keys, lambda one: None if wanted(one.scope) else retired(one, now), now)
+        return replace(outcome, unarchived=len(failures))
+
+    def _listed(self, prefix: str) -> list[str]:
+        return sorted(key for key in self.store.keys(prefix) if key.endswith(_SUFFIX) and key != f"{prefix}{_DELETED}")
+
+    def _archive(
+        self, keys: Iterable[str], change: Callable[[Inventory], Inventory | None], now: datetime
+    ) -> tuple[Delivered, dict[str, Failure]]:
+        """Changes and delivers the inventories, but for those of which ``change`` makes None. Also all that was not delivered."""
         changed: list[tuple[str, Inventory]] = []
         outcome, damaged = Delivered(), None
         for key in keys:
             try:
-                before, after = self._change(key, None, lambda one: branch_deleted(one, at, now))
+                before, after = self._change(key, None, lambda one: change(one) or one)
             except MalformedError as error:  # keeps none of the others from being archived
                 damaged = error
                 continue
             outcome += _compare(before, after)
-            changed.append((key, after))
+            if change(after):
+                changed.append((key, after))
         failures: dict[str, Failure] = {}
         for key, after in changed:
-            failures |= self._deliver(key, after.scope, after, now).failures
+            delivery = self._deliver(key, after.scope, after, now)
+            failures |= delivery.failures | delivery.unarchived
         if damaged:
             raise damaged
-        if failures:
-            raise UndeliveredError(failures)
-        return outcome
+        return outcome, failures
 
     def _change(
         self, key: str, scope: Scope | None, change: Callable[[Inventory], Inventory]
@@ -187,6 +215,7 @@ class Projection:
             sent = send(self.hub, due, now)
             due = self._note(key, scope, due, sent)
             whole.failures |= sent.failures
+            whole.unarchived |= sent.unarchived
             whole.reopened += sent.reopened
         return whole
 

@@ -29,6 +29,7 @@ def redact(result: ScanResult) -> ScanResult:
         nothing=redact_text(result.nothing),
         commit=redact_text(result.commit),
         digest=redact_text(result.digest),
+        target=redact_text(result.target),
         hosts=_each(result.hosts),
         notes=_each(result.notes),
     )

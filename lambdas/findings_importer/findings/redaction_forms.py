@@ -8,6 +8,7 @@ https://github.com/gitleaks/gitleaks/blob/master/config/gitleaks.toml
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 from findings.clip import REDACTED
@@ -79,7 +80,6 @@ RARE_HINTS: Final = {
     ),
     "=": ("sig=", "signature="),
 }
-_PATTERNS: Final = tuple((hints, re.compile(form)) for hints, form in _FORMS)
 
 _COOKIES: Final = re.compile(r"(?i:cookie2?[\"']?[ \t]{0,5}:[ \t]{0,5})(?P<pairs>[^\r\n<]+)")
 _COOKIE: Final = re.compile(r"(?<![^\s;,=\"'])(?P<name>[^\s;,=\"']+)=(?P<value>[^;\s,\"']+)")
@@ -100,10 +100,15 @@ def without_known_forms(text: str) -> str:
     lower = text.lower()
     if "private key" in lower:
         text = _without_keys(text)
-    for hints, pattern in _PATTERNS:
+    for hints, form in _FORMS:
         if any(hint in lower for hint in hints):
-            text = pattern.sub(_replacement, text)
+            text = _compiled(form).sub(_replacement, text)
     return _COOKIES.sub(_without_values, text) if "cookie" in lower else text
+
+
+@cache  # at the first use: most reports need few of them, and every cold start waits for all that is compiled at import
+def _compiled(form: str) -> re.Pattern[str]:
+    return re.compile(form)
 
 
 def _replacement(found: re.Match[str]) -> str:
@@ -124,7 +129,8 @@ def _without_values(found: re.Match[str]) -> str:
 
 def _without_keys(text: str) -> str:
     """The text without private keys, also those that are cut off; a mere mention of the first line stays."""
-    parts, position = [], 0
+    parts: list[str] = []
+    position = 0
     begins = list(_KEY_BEGIN.finditer(text))
     for number, begin in enumerate(begins):
         following = begins[number + 1].start() if number + 1 < len(begins) else len(text)

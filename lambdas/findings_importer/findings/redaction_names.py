@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 from findings.clip import REDACTED
@@ -28,11 +29,9 @@ _LINK: Final = (
     r"(?:[_ -]?(?:access|key|base|id|value|text|string|hash|s)|\d{1,3}){0,3}"
     rf"(?P<close>{_QUOTE}\]?)[ \t]{{0,20}}(?P<sign>:=|=>|=(?!=)|:(?!:)|>)(?P<space>[ \t]{{0,20}})(?P<open>{_QUOTE})"
 )
-_LINKS: Final = {name: re.compile(rest + _LINK, re.IGNORECASE | re.ASCII) for name, rest in NAMES.items()}
 # --token abc1: a value that follows after a space is one only for an option, and only if it looks like no word.
 _OPTION: Final = re.compile(r"(?:^|[\s\"'`])--?[A-Za-z-]{0,30}\Z", re.ASCII)
 _ARGUMENT: Final = r"(?:[_-]?(?:key|id|value))?[ \t]{1,5}[\"']?(?=[^\s\"'-]{0,60}[0-9])"
-_ARGUMENTS: Final = {name: re.compile(rest + _ARGUMENT, re.IGNORECASE | re.ASCII) for name, rest in NAMES.items()}
 
 # A value in quotes; where the text was cut off, the closing one may be missing.
 _QUOTED: Final = {quote: re.compile(rf"(?:[^{quote}\\\n]|\\[^\n])*+") for quote in "\"'`"}
@@ -60,7 +59,8 @@ def without_assigned(text: str) -> str:
     lower = text.lower()
     if len(lower) != len(text):  # a capital whose small letter is two characters
         lower = "".join(c.lower() if c.isascii() else c for c in text)
-    parts, position = [], 0
+    parts: list[str] = []
+    position = 0
     for start, end in sorted(span for name in NAMES if name in lower for span in _values(text, lower, name)):
         if start >= position:
             parts += (text[position:start], REDACTED)
@@ -76,15 +76,21 @@ def _values(text: str, lower: str, name: str) -> Iterator[_Span]:
         after = at + len(name)
         span = None
         if name != "key" or _BEFORE_KEY.search(text, max(0, at - _BEFORE_LENGTH), at):
-            link = _LINKS[name].match(text, after)
+            link = _behind(name, _LINK).match(text, after)
             span = (
                 _value(text, at, link, words)
                 if link
-                else _argument(text, at, _ARGUMENTS[name].match(text, after), words)
+                else _argument(text, at, _behind(name, _ARGUMENT).match(text, after), words)
             )
         if span and span[0] < span[1] and not _STAND_IN.fullmatch(text, *span):
             yield span
         at = lower.find(name, max(after, span[1]) if span else after)
+
+
+@cache
+def _behind(name: str, form: str) -> re.Pattern[str]:
+    """What may stand behind a name; compiled at the first use."""
+    return re.compile(NAMES[name] + form, re.IGNORECASE | re.ASCII)
 
 
 def _value(text: str, at: int, link: re.Match[str], words: _Words) -> _Span | None:

@@ -15,9 +15,9 @@ RAW_LIMIT: Final = 64 * 1024 * 1024
 JSON: Final = "application/json; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 _GZIP: Final = "application/gzip"
-# Somebody else has written the object since it was read.
+# Somebody else has written the object since it was read, or deleted it (NoSuchKey).
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-_CONFLICTS: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+_CONFLICTS: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 
 
 class TooLargeError(Exception):
@@ -58,9 +58,9 @@ class ReportStore:
         content: bytes = answer["Body"].read()
         return content
 
-    def write(self, key: str, body: bytes, content_type: str) -> None:
-        """Puts the object in place of an earlier one."""
-        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type)
+    def write(self, key: str, body: bytes, content_type: str, etag: str | None = None) -> str:
+        """Puts the object in place of an earlier one; its ETag. With ``etag``: only of that one, else ``ConflictError``."""
+        return self._put(key, body, content_type, {} if etag is None else {"IfMatch": etag})
 
     def load(self, key: str) -> tuple[bytes | None, str | None]:
         """An inventory and its ETag; two times None if there is none yet."""
@@ -69,14 +69,7 @@ class ReportStore:
 
     def save(self, key: str, data: bytes, etag: str | None) -> str:
         """Writes an inventory if it is still as it was read; its new ETag. ``ConflictError`` if it is not."""
-        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-        try:
-            answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=data, ContentType=_GZIP, **condition)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _CONFLICTS:
-                raise ConflictError(f"{key} has been written by another call") from error
-            raise
-        return str(answer["ETag"])
+        return self._put(key, data, _GZIP, {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag})
 
     def keys(self, prefix: str) -> list[str]:
         """All keys that begin with ``prefix``."""
@@ -88,6 +81,15 @@ class ReportStore:
             if not page.get("IsTruncated"):
                 return found
             more = {"ContinuationToken": str(page["NextContinuationToken"])}
+
+    def _put(self, key: str, body: bytes, content_type: str, condition: Mapping[str, str]) -> str:
+        try:
+            answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=content_type, **condition)
+        except ClientError as error:
+            if condition and error.response.get("Error", {}).get("Code") in _CONFLICTS:
+                raise ConflictError(f"{key} has been written by another call") from error
+            raise
+        return str(answer["ETag"])
 
     def _get(self, key: str) -> Mapping[str, Any] | None:
         """S3 says that a key does not exist only to a role that may list the bucket, and 403 to others."""

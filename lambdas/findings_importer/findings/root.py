@@ -12,6 +12,7 @@ from botocore.config import Config
 
 from common.policy import Policy
 from findings.asff import Account
+from findings.collector import collect_rarely
 from findings.events import Events
 from findings.executions import PipelineExecutions
 from findings.image_scans import ImageScans
@@ -54,6 +55,7 @@ class Root(NamedTuple):
 
 def build(policy: bytes, bucket: str, account: Account) -> Root:
     """``policy``: policy.json; ``bucket``: name of the reports bucket."""
+    collect_rarely()
     config = Config(connect_timeout=5, read_timeout=20, retries={"mode": "standard", "total_max_attempts": 5})
     # Security Hub's own retries: it alone is known to throttle, and only what is left of the call's time bounds them.
     once = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 1})

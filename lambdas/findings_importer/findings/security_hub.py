@@ -18,7 +18,7 @@ from botocore.exceptions import ConnectionError as NoConnectionError
 
 from common.strict import clean
 from findings.asff import Account
-from findings.delivery import BatchError, Batches, Courier, Failure, Pace
+from findings.delivery import ROUNDS, BatchError, Batches, Courier, Failure, Pace
 
 BATCH: Final = 100  # findings in one request
 BATCH_BYTES: Final = 6_000_000  # "6 MB" and "240 KB", each read as the smaller of its two meanings
@@ -89,10 +89,11 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """What has been decided about a finding. ``by``: who wrote its note; empty if there is none."""
+    """What has been decided about a finding. ``by``: who wrote its ``note``; both empty if there is none."""
 
     status: str
     by: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,11 @@ class SecurityHub:
         limits = {"import": (10, 30), "update": (10, 30), "get": (3, 6)}
         return {name: Pace(rate, burst, self.clock) for name, (rate, burst) in limits.items()}
 
-    def import_findings(self, documents: Iterable[Mapping[str, Any]]) -> dict[str, Failure]:
-        """BatchImportFindings of all; one finding that is too large or refused keeps no other back."""
+    def import_findings(self, documents: Iterable[Mapping[str, Any]], tries: int = ROUNDS) -> dict[str, Failure]:
+        """BatchImportFindings of all; one finding that is too large or refused keeps no other back.
+
+        ``tries``: of a finding that fails alone and not for good; throttling ends none sooner.
+        """
         by_id = {str(document["Id"]): document for document in documents}
         # As botocore writes it, and the separator; ASCII, so that characters are bytes.
         sizes = {name: len(json.dumps(document)) + 2 for name, document in by_id.items()}
@@ -133,7 +137,7 @@ class SecurityHub:
 
         batches = Batches(BATCH, BATCH_BYTES - _ENVELOPE, sizes)
         names = [name for name in by_id if name not in too_large]
-        return too_large | self._courier.deliver(names, batches, self._paces["import"], send)
+        return too_large | self._courier.deliver(names, batches, self._paces["import"], send, tries)
 
     def update_workflow(self, ids: Iterable[str], status: str, note: str, by: str) -> dict[str, Failure]:
         """BatchUpdateFindings of all. A finding that Security Hub does not show yet is tried again."""
@@ -165,7 +169,7 @@ class SecurityHub:
                 answer = _call(partial(self.client.get_findings, Filters=filters, MaxResults=PAGE, **more))
                 for one in answer["Findings"]:
                     status, note = one.get("Workflow", {}).get("Status", "NEW"), one.get("Note", {})
-                    found[one["Id"]] = Workflow(status, note.get("UpdatedBy", ""))
+                    found[one["Id"]] = Workflow(status, note.get("UpdatedBy", ""), note.get("Text", ""))
                 if not answer.get("NextToken"):
                     return {}
                 more = {"NextToken": answer["NextToken"]}

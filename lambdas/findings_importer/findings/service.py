@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from common.contract import IMAGE_SCOPES, Answer, Record, ReportCall, Verdict, folder
 from common.policy import PipelinePolicy, Policy
 from common.strict import MalformedError, shown
-from findings import asff, gate, page, parsers
+from findings import asff, findings_file, gate, page, parsers
 from findings.executions import Execution, UnattributableError
+from findings.inventory import Scope
 from findings.model import Judgement, ScanResult, Subject, UnreadableError
 from findings.projection import ConflictError, Delivered, Projection
 from findings.report_store import HTML, JSON, TooLargeError
@@ -21,6 +21,8 @@ from findings.security_hub import SwitchedOffError, UndeliveredError
 
 # What a record says between the first write and the last: an earlier attempt's pass must not outlive a call that dies.
 _UNFINISHED = "the importer began to judge this report and did not finish; its log says why"
+_RESOLVED: Final = "dependencies"  # each pipeline may resolve them in its own way
+_DYNAMIC: Final = "zap"  # visits the pipeline's staging site
 # Imports that could not be brought to an end: the verdict cannot be given either.
 DELIVERY_ERRORS = (UndeliveredError, SwitchedOffError, ConflictError)
 
@@ -31,8 +33,8 @@ class Reports(Protocol):
     def raw(self, key: str) -> bytes | None:
         """The raw report; None if there is none; ``TooLargeError``."""
 
-    def write(self, key: str, body: bytes, content_type: str) -> None:
-        """Puts the object in place of an earlier one."""
+    def write(self, key: str, body: bytes, content_type: str, etag: str | None = None) -> str:
+        """Puts the object in place of an earlier one, with ``etag`` only of that one; its own. ``ConflictError``."""
 
 
 class Executions(Protocol):
@@ -74,7 +76,7 @@ class Importer:
             if alias != f"{call.pipeline}_{call.scanner}":
                 raise MalformedError(f"the alias {shown(alias)} may not speak for {call.scanner} of {call.pipeline}")
             execution = self.executions.describe(pipeline, call.execution)
-            subject = subject_of(call, execution)
+            subject = self._subject_of(call, execution)
         except (MalformedError, UnattributableError) as error:
             return Outcome(Answer(Verdict.TOOL_ERROR, "tool-error: the call was refused", str(error)))
         record = Record(
@@ -89,14 +91,15 @@ class Importer:
             report_sha256="",
             policy_sha256=self.policy.sha256,
         )
-        self._write_record(record)
+        begun = self._write_record(record)
         raw = self._raw(call.key)
         if isinstance(raw, bytes):
             record = replace(record, report_sha256=hashlib.sha256(raw).hexdigest())
         judgement = self._judgement(subject, raw, call.exit_code, pipeline, execution.started)
         judgement, delivered = self._deliver(judgement, execution.started)
         answer = self.publish(judgement, folder(call.pipeline, call.execution, call.scanner, call.scope))
-        self._write_record(replace(record, answer=answer, waived_until=judgement.waived_until))
+        # Only in place of this call's own beginning: a first attempt that ends late must not speak over a second one.
+        self._write_record(replace(record, answer=answer, waived_until=judgement.waived_until), begun)
         return Outcome(answer, judgement, delivered)
 
     def publish(self, judgement: Judgement, where: str) -> Answer:
@@ -111,17 +114,15 @@ class Importer:
             blocking=judgement.blocking,
             page=key,
         )
-        document = answer.as_json() | {"findings": self.documents(judgement, now, key)}
-        self.reports.write(f"{where}/findings.json", json.dumps(document).encode(), JSON)
+        documents = self.documents(judgement, now, key)
+        self.reports.write(f"{where}/findings.json", findings_file.encode(answer.as_json(), documents), JSON)
         self.reports.write(key, page.render(judgement, self.policy.sha256, now), HTML)
         return answer
 
-    def documents(self, judgement: Judgement, now: datetime, page_key: str) -> list[dict[str, object]]:
+    def documents(self, judgement: Judgement, now: datetime, page_key: str) -> Iterator[dict[str, object]]:
         """Each finding as ASFF, as if it were new; the inventory knows since when it is there."""
-        return [
-            asff.document(one, judgement.subject, self.account, created=now, updated=now, page=page_key)
-            for one in judgement.findings
-        ]
+        for one in judgement.findings:
+            yield asff.document(one, judgement.subject, self.account, created=now, updated=now, page=page_key)
 
     def project(self, judgement: Judgement, started: datetime, where: str) -> Delivered:
         """Brings the judgement's findings to inventory and Security Hub; one of ``DELIVERY_ERRORS`` if that fails."""
@@ -139,7 +140,8 @@ class Importer:
 
     def terms(self, pipeline: PipelinePolicy, scanner: str, started: datetime | None) -> gate.Terms:
         """By what a report is judged today."""
-        return gate.Terms(pipeline.gate[scanner], self.policy.waivers, self.clock().date(), started)
+        host = pipeline.host if scanner == _DYNAMIC and pipeline.host else ""
+        return gate.Terms(pipeline.gate[scanner], self.policy.waivers, self.clock().date(), started, host)
 
     def _deliver(self, judgement: Judgement, started: datetime) -> tuple[Judgement, Delivered | None]:
         subject = judgement.subject
@@ -168,8 +170,57 @@ class Importer:
         except TooLargeError as error:
             return error
 
-    def _write_record(self, record: Record) -> None:
-        self.reports.write(record.key, record.as_bytes(), JSON)
+    def _write_record(self, record: Record, etag: str | None = None) -> str:
+        return self.reports.write(record.key, record.as_bytes(), JSON, etag)
+
+    def target(self, pipeline: str, scanner: str, scope: str, branch: str) -> str:
+        """What is scanned, beside repository and branch: empty for all of them; else the pipeline.
+
+        A repository may deliver several images. And of two pipelines that resolve its dependencies each in its own way, neither
+        may close what only the other sees.
+        """
+        if scope in IMAGE_SCOPES:
+            return pipeline
+        own = self.policy.pipelines[pipeline]
+        others = [
+            name
+            for name, one in self.policy.pipelines.items()
+            if name != pipeline
+            and one.repository == own.repository
+            and scanner in one.gate
+            and one.branch in (None, branch)
+        ]
+        return pipeline if scope == _RESOLVED and others else ""
+
+    def is_scanned(self, scope: Scope) -> bool:
+        """Whether a pipeline of the policy still makes such scans."""
+        return any(
+            one.repository == scope.repository
+            and scope.scanner in one.gate
+            and one.branch in (None, scope.branch)
+            and self.target(name, scope.scanner, scope.scope, scope.branch) == scope.target
+            for name, one in self.policy.pipelines.items()
+        )
+
+    def _subject_of(self, call: ReportCall, execution: Execution) -> Subject:
+        """What a call is about. ``UnattributableError`` if it is about an image of which CodePipeline knows no digest."""
+        of_image = call.scope in IMAGE_SCOPES
+        if of_image and not execution.digest:
+            raise UnattributableError(
+                f"execution {call.execution} has no sealed image digest, so nobody knows what {call.scanner} looked at"
+            )
+        origin = execution.origin
+        return Subject(
+            scanner=call.scanner,
+            scope=call.scope,
+            pipeline=call.pipeline,
+            execution=call.execution,
+            repository=origin.repository,
+            branch=origin.branch,
+            commit=origin.commit,
+            digest=execution.digest if of_image else "",
+            target=self.target(call.pipeline, call.scanner, call.scope, origin.branch),
+        )
 
     def _pipeline_of(self, call: ReportCall) -> PipelinePolicy:
         pipeline = self.policy.pipelines.get(call.pipeline)
@@ -188,26 +239,6 @@ def read(scanner: str, raw: bytes | None) -> ScanResult | UnreadableError | None
         return parsers.read(scanner, raw)
     except UnreadableError as error:
         return error
-
-
-def subject_of(call: ReportCall, execution: Execution) -> Subject:
-    """What a call is about. ``UnattributableError`` if it is about an image of which CodePipeline knows no digest."""
-    of_image = call.scope in IMAGE_SCOPES
-    if of_image and not execution.digest:
-        raise UnattributableError(
-            f"execution {call.execution} has no sealed image digest, so nobody knows what {call.scanner} looked at"
-        )
-    return Subject(
-        scanner=call.scanner,
-        scope=call.scope,
-        pipeline=call.pipeline,
-        execution=call.execution,
-        repository=execution.origin.repository,
-        branch=execution.origin.branch,
-        commit=execution.origin.commit,
-        digest=execution.digest if of_image else "",
-        target=call.pipeline if of_image else "",
-    )
 
 
 def _failed(judgement: Judgement, reason: str) -> Judgement:

@@ -57,6 +57,8 @@ def parse(report: bytes) -> ScanResult:
     errors = list(result.errors)
     findings = [*(_finding(mapping(one, "a finding"), errors) for one in basic), *result.findings]
     errors += _pages(scan, len(basic) + len(enhanced))
+    if basic and enhanced:
+        errors.append("findings of both basic and enhanced scanning: a registry has one of them")
     errors += [] if status in (*DONE, *WITHOUT_RESULT) else [_state(given, status)]
     nothing = ""
     if status in WITHOUT_RESULT:
@@ -70,7 +72,8 @@ def parse(report: bytes) -> ScanResult:
         nothing=nothing,
         digest=digest,
         made_at=moment(scan.get("imageScanCompletedAt")),
-        delivered_by_aws=not basic and "enhancedFindings" in scan,
+        # With both kinds none goes to Security Hub from here: those of Inspector would be there twice.
+        delivered_by_aws=bool(enhanced) or (not basic and "enhancedFindings" in scan),
     )
 
 
@@ -99,6 +102,7 @@ def _finding(given: Mapping[str, object], errors: list[str]) -> Finding:
     severity, original = grade(given.get("severity"), GRADES, rule, errors)
     attributes = {word(one.get("key")): word(one.get("value")) for one in objects(given.get("attributes"))}
     name = attributes.get("package_name", "")
+    version = attributes.get("package_version", "")
     url = word(given.get("uri"))
     return Finding(
         rule=rule,
@@ -109,9 +113,10 @@ def _finding(given: Mapping[str, object], errors: list[str]) -> Finding:
         description=word(given.get("description")),
         location=name,
         key=(name,),
+        detail=(version,),
         cves=cves([rule]),
         cvss=tuple(_scores(attributes)),
-        packages=(Package(name, attributes.get("package_version", "")),) if name else (),
+        packages=(Package(name, version),) if name else (),
         url=url,
         references=(url,) if url else (),
     )

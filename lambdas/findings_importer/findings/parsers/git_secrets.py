@@ -64,6 +64,7 @@ def parse(report: bytes) -> ScanResult:
         findings=tuple(_finding(line, number, head["scope"]) for number, line in enumerate(found, start=1)),
         nothing="" if int(head["count"]) else f"git-secrets scanned 0 {head['unit']}",
         commit=head["commit"],
+        scope=head["scope"],
     )
 
 

@@ -45,11 +45,12 @@ def _finding(given: Mapping[str, object]) -> Finding:
         title=f"{name or rule} in {path}" if path else name or rule,
         severity=CREDENTIAL,
         kind=Kind.SECRET,
-        # With the column, two secrets on one line remain two findings.
         description=", ".join(("Gitleaks found a secret", *filter(None, places))) + ".",
         location=path,
         # What Gitleaks' own Fingerprint is made of, beside the rule.
         key=(commit, path, str(line or "")),
+        # Two secrets on one line are two findings.
+        detail=(str(column or ""),),
         remediation=REVOKE,
         path=path,
         line=line,

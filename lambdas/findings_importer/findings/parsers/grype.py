@@ -7,6 +7,7 @@ vulnerability_metadata.go, ignore.go, alert.go).
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
@@ -31,6 +32,12 @@ GRADES: Final[Mapping[str, Severity]] = MappingProxyType(
 # Alerts about packages of a distribution that has ended (alert.go): they were matched, so it is advice. Every other alert
 # says that packages were not matched at all.
 _END_OF_LIFE: Final = "distro-eol"
+# What Grype says of fixes: "unknown" and whatever comes is no word on it. grype/vulnerability/fix.go
+_FIX_STATES: Final[Mapping[str, bool]] = MappingProxyType({"fixed": True, "not-fixed": False, "wont-fix": False})
+# A package is listed for each of its places, with all of its texts: without a limit, a report of 100 KB becomes 100 MB.
+_PLACES: Final = 100
+_CHARACTERS: Final = 20_000
+_TARGETS: Final[Mapping[str, str]] = MappingProxyType({"image": "image", "directory": "folder", "file": "folder"})
 
 
 def parse(report: bytes) -> ScanResult:
@@ -48,12 +55,13 @@ def parse(report: bytes) -> ScanResult:
     notes: list[str] = []
     if given.get("alertsByPackage") is not None:
         _alerts(listing(given["alertsByPackage"], "alertsByPackage"), errors, notes)
-    image = inner(given, "source", "type") == "image"
-    digest = word(inner(given, "source", "target", "manifestDigest")) if image else ""
+    target = _TARGETS.get(required(inner(given, "source", "type"), "source.type"), "")
+    digest = word(inner(given, "source", "target", "manifestDigest")) if target == "image" else ""
     return ScanResult(
         findings=tuple(findings),
         errors=tuple(dict.fromkeys(errors)),
         digest=digest if DIGEST.fullmatch(digest) else "",
+        target=target,
         made_at=moment(descriptor.get("timestamp")),
         notes=tuple(notes),
     )
@@ -104,24 +112,30 @@ def _finding(match: Mapping[str, object], errors: list[str], suppressed: str) ->
     kind, version = word(artifact.get("type")), word(artifact.get("version"))
     exploited = [one for source in sources for one in objects(source.get("knownExploited"))]
     url = word(vulnerability.get("dataSource"))
+    package = Package(name, version, kind, "", fixed)
+    listed = min(_PLACES, 1 + _CHARACTERS // sum(map(len, (name, version, kind, *fixed))))
+    more = f"Found in {len(paths) - listed} more places." if len(paths) > listed else ""
     return Finding(
         rule=rule,
         title=f"{rule} in {name} {version}".rstrip(),
         severity=severity,
         kind=Kind.VULNERABILITY,
         original=original,
-        description=next((text for one in sources if (text := word(one.get("description")))), ""),
+        description="\n".join(
+            filter(None, (next((text for one in sources if (text := word(one.get("description")))), ""), more))
+        ),
         location=paths[0] if paths else name,
         # No layer: it changes with every build. No version: an update that does not help is still the same finding.
         key=(kind, name, *paths),
+        detail=(version,),
         cves=cves(ids),
         aliases=others(ids, rule),
         cwes=cwes(word_ for one in exploited for word_ in words(one.get("cwes"))),
         cvss=next((scores for one in sources if (scores := _scores(one))), ()),
         epss=next((score for one in sources if (score := _epss(one)) is not None), None),
         exploit=_exploit(exploited),
-        packages=tuple(Package(name, version, kind, path, fixed) for path in paths or ("",)),
-        fixable=bool(fixed) or inner(vulnerability, "fix", "state") == "fixed",
+        packages=tuple(replace(package, path=path) for path in paths[:listed] or ("",)),
+        fixable=True if fixed else _FIX_STATES.get(word(inner(vulnerability, "fix", "state"))),
         remediation=f"Update {name} to {' or '.join(fixed)}." if fixed else "",
         path=paths[0] if paths else "",
         url=url,

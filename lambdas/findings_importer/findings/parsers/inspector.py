@@ -34,6 +34,8 @@ GRADES: Final[Mapping[str, Severity]] = MappingProxyType(
 # What an event writes instead of ISO 8601: Wed Sep 04 16:55:38.411 UTC 2024
 _EVENT_TIME: Final = "%a %b %d %H:%M:%S.%f UTC %Y"
 _NO_FIX: Final = "notavailable"
+# PARTIAL: some of the packages have a fix.
+_FIX_AVAILABLE: Final[Mapping[str, bool]] = MappingProxyType({"YES": True, "PARTIAL": True, "NO": False})
 _IMAGE: Final = ("details", "awsEcrContainerImage")
 
 
@@ -119,17 +121,25 @@ def _package(given: Mapping[str, object], details: Mapping[str, object]) -> Find
     return replace(
         _bare(rule, Kind.VULNERABILITY, key=(_resource(given), *(part for name in names for part in name))),
         location=next((one.path or one.name for one in packages), ""),
+        detail=tuple(part for one in sorted({(one.name, one.path, one.version) for one in packages}) for part in one),
         cves=cves(known),
         aliases=others(known, rule),
         cvss=tuple(dict.fromkeys(_scores(details))),
         packages=packages,
-        # PARTIAL: some of the packages have a fix.
-        fixable=fix in ("YES", "PARTIAL") or (not fix and any(one.fixed_in for one in packages)),
+        fixable=_FIX_AVAILABLE.get(fix, _fixed(details)),
         remediation="; ".join(dict.fromkeys(filter(None, map(_advice, objects(details.get("vulnerablePackages")))))),
         path=next((one.path for one in packages if one.path), ""),
         url=source,
         references=tuple(dict.fromkeys(filter(None, (source, *words(details.get("referenceUrls")))))),
     )
+
+
+def _fixed(details: Mapping[str, object]) -> bool | None:
+    """What the packages say where the finding does not: each must say that there is no fix."""
+    said = [word(one.get("fixedInVersion")).lower() for one in objects(details.get("vulnerablePackages"))]
+    if any(one not in ("", _NO_FIX) for one in said):
+        return True
+    return False if said and all(said) else None
 
 
 def _advice(package: Mapping[str, object]) -> str:
@@ -163,6 +173,7 @@ def _code(given: Mapping[str, object], details: Mapping[str, object]) -> Finding
     return replace(
         _bare(rule, Kind.CODE, key=(_resource(given), path)),
         location=path,
+        detail=tuple(str(whole(inner(place, end)) or "") for end in ("startLine", "endLine")),
         cwes=cwes(words(details.get("cwes"))),
         path=path,
         line=whole(inner(place, "startLine")),

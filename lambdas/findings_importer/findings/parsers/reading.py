@@ -12,10 +12,20 @@ from findings.model import UnreadableError
 def document(report: bytes) -> object:
     """The report as JSON; ``UnreadableError`` if it is none. A byte order mark is passed over."""
     try:
-        parsed: object = json.loads(report.decode("utf-8-sig"))
+        parsed: object = json.loads(report.decode("utf-8-sig"), object_pairs_hook=_members)
+    except UnreadableError:
+        raise
     except (ValueError, RecursionError) as error:  # ValueError: not JSON, not UTF-8, a number of too many digits
         raise UnreadableError(f"not readable as JSON ({type(error).__name__}): truncated or another format") from error
     return parsed
+
+
+def _members(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """One object. Of two members of one name readers take the one or the other: the findings, or an empty list."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise UnreadableError("an object of the JSON has two members of one name")
+    return members
 
 
 def mapping(value: object, where: str) -> Mapping[str, object]:

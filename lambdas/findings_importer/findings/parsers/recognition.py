@@ -47,7 +47,7 @@ def _of_image(one: Mapping[str, object]) -> bool:
 
 
 def _is_gitleaks(parsed: object) -> bool:
-    return parsed is None or any("RuleID" in one or "offender" in one for one in objects(parsed))
+    return any("RuleID" in one or "offender" in one for one in objects(parsed))
 
 
 _MARKS: Final[Mapping[str, Callable[[object], bool]]] = MappingProxyType(
@@ -58,7 +58,9 @@ _MARKS: Final[Mapping[str, Callable[[object], bool]]] = MappingProxyType(
         "sarif": lambda parsed: _has(parsed, "version", "runs") and _SNYK_CODE not in _drivers(parsed),
         "grype": lambda parsed: _has(parsed, "matches", "descriptor"),
         "ecr": lambda parsed: _has(parsed, "imageScanStatus"),
-        "inspector": lambda parsed: _has(parsed, "findings") and not _has(parsed, "imageScanStatus"),
+        "inspector": lambda parsed: any(
+            "inspectorScore" in one or "findingArn" in one for one in objects(inner(parsed, "findings"))
+        ),
         "zap": lambda parsed: _has(parsed, "site"),
         "semgrep": lambda parsed: _has(parsed, "results", "errors"),
         "gitleaks": _is_gitleaks,

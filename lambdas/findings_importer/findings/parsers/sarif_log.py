@@ -158,10 +158,12 @@ def _finding(
         location=where,
         # Fingerprints are there to find a result again after the lines above it changed (3.27.16, 3.27.17).
         key=(where, _fingerprint(result, fingerprints) or (f"line {place.line}" if place.line else "")),
+        detail=(str(place.line or ""), str(place.column or "")),
         cves=cves(ids),
         aliases=tuple(one for one in ids if one.startswith("GHSA-") and one != rule.id),
         cwes=sarif_rules.weaknesses(rule.given, result),
-        fixable=bool(result.get("fixes")),
+        # Without `fixes` the report does not say: most tools never write them.
+        fixable=True if result.get("fixes") else None,
         remediation=_text(rule.given, "help"),
         path=place.path,
         line=place.line,

@@ -23,6 +23,7 @@ class Place:
     name: str = ""
     line: int | None = None
     end_line: int | None = None
+    column: int | None = None
 
 
 def roots(run: Mapping[str, object]) -> tuple[str, ...]:
@@ -45,11 +46,12 @@ def place(result: Mapping[str, object], artifacts: list[object], folders: tuple[
         uri = word(inner(artifacts[index], "location", "uri"))
     line = whole(inner(physical, "region", "startLine"))
     end = whole(inner(physical, "region", "endLine")) if line else None
+    column = whole(inner(physical, "region", "startColumn"))
     logical = next(iter(objects(first.get("logicalLocations"))), {})
     name = word(logical.get("fullyQualifiedName")) or word(logical.get("name"))
     if uri.lower().startswith(("http:", "https:")):
-        return Place(url=uri, name=name, line=line, end_line=end)
-    return Place(path=_path(uri, folders), name=name, line=line, end_line=end)
+        return Place(url=uri, name=name, line=line, end_line=end, column=column)
+    return Place(path=_path(uri, folders), name=name, line=line, end_line=end, column=column)
 
 
 def _path(uri: str, folders: tuple[str, ...]) -> str:

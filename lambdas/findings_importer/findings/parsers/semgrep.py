@@ -100,6 +100,7 @@ def _finding(given: Mapping[str, object], errors: list[str]) -> Finding:
         description=_message(extra),
         location=path,
         key=(path, "" if fingerprint == _NO_FINGERPRINT else fingerprint),
+        detail=tuple(str(whole(inner(given, "start", part)) or "") for part in ("line", "col")),
         cwes=cwes((word(weaknesses),) if isinstance(weaknesses, str) else words(weaknesses)),
         path=path,
         line=whole(inner(given, "start", "line")),

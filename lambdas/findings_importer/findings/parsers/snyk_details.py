@@ -60,9 +60,14 @@ def fixed(issue: Mapping[str, object]) -> tuple[str, ...]:
     return words([issue.get("nearestFixedInVersion"), *(versions if isinstance(versions, list) else ())])
 
 
-def says_fixable(issue: Mapping[str, object]) -> bool:
-    """Whether Snyk itself says that an upgrade, a pin or a patch is there."""
-    return any(issue.get(key) is True for key in ("isUpgradable", "isPinnable", "isPatchable"))
+def says_fixable(issue: Mapping[str, object]) -> bool | None:
+    """Whether Snyk itself says that an upgrade, a pin or a patch is there; None if it does not say.
+
+    An empty `fixedIn` says that no version is without the issue. `isUpgradable: false` does not: it is about one path.
+    """
+    if any(issue.get(key) is True for key in ("isUpgradable", "isPinnable", "isPatchable")):
+        return True
+    return False if issue.get("fixedIn") == [] else None
 
 
 def remedy(issue: Mapping[str, object], path: tuple[str, ...], package: str, changes: tuple[Changes, Changes]) -> str:

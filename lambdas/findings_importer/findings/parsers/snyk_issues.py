@@ -165,6 +165,7 @@ def _finding(
         location=" > ".join(one for one in (target, *([step for step, _ in named] or [name])) if one),
         # The same issue in two places is two. No versions: an update that does not help is still the same finding.
         key=(target, *([part for _, part in named] or [name])),
+        detail=(version, *(step for step, _ in named)),
         cves=cves(ids),
         aliases=others((*ids, *words(issue.get("alternativeIds"))), rule),
         cwes=words(inner(issue, "identifiers", "CWE")),
@@ -172,7 +173,7 @@ def _finding(
         epss=snyk_details.epss(issue),
         exploit=snyk_details.exploit(issue),
         packages=(Package(name, version, word(issue.get("packageManager")), target, fixed),) if name else (),
-        fixable=bool(fixed or advice) or snyk_details.says_fixable(issue),
+        fixable=True if fixed or advice else snyk_details.says_fixable(issue),
         remediation=" ".join(one for one in (advice or snyk_details.waiting(name, fixed), _dockerfile(issue)) if one),
         path=target,
         url=url,
@@ -192,7 +193,8 @@ def _identifiers(issue: Mapping[str, object]) -> Iterator[tuple[str, ...]]:
     identifiers = issue.get("identifiers")
     for kind, ids in identifiers.items() if isinstance(identifiers, dict) else ():
         if kind != "CWE":
-            yield words(ids)
+            # A bare number (NSP: 17) would be anybody's id.
+            yield tuple(f"{word(kind)}-{one}" if one.isdigit() else one for one in words(ids))
 
 
 def _name(step: str, name: str) -> str:

@@ -76,15 +76,17 @@ def _finding(alert: Mapping[str, object], site: str, errors: list[str]) -> Findi
     severity, original = _risk(alert.get("riskcode"), rule, errors)
     links = tuple(dict.fromkeys(_LINK.findall(_plain(word(alert.get("reference"))))))
     cwe = word(alert.get("cweid"))
+    instances = _instances(alert)
     return Finding(
         rule=rule,
         title=_plain(word(alert.get("name")) or word(alert.get("alert"))) or rule,
         severity=severity,
         kind=Kind.WEB,
         original=original,
-        description="\n".join(filter(None, (_plain(word(alert.get("desc"))), *_instances(alert)))),
+        description="\n".join(filter(None, (_plain(word(alert.get("desc"))), *_times(alert), *instances))),
         location=site,
         key=(site,),
+        detail=tuple(sorted(instances)),
         cwes=() if cwe in _NONE or not cwe.isascii() or not cwe.isdigit() else (f"CWE-{cwe}",),
         remediation=_plain(word(alert.get("solution"))),
         url=links[0] if links else "",
@@ -103,18 +105,22 @@ def _risk(code: object, rule: str, errors: list[str]) -> tuple[Severity, str]:
     return RISKS[text]
 
 
-def _instances(alert: Mapping[str, object]) -> Iterable[str]:
+def _instances(alert: Mapping[str, object]) -> list[str]:
     """Where the alert was seen, one line each: method, URL, and the parameter's name."""
     lines: dict[str, None] = {}
-    given = objects(alert.get("instances"))
-    for one in given:
+    for one in objects(alert.get("instances")):
         name = " ".join(word(one.get("param")).split())[:100]
         where = f"{word(one.get('method'))} {_url(word(one.get('uri')))}{f' ({name})' if name else ''}".strip()
         lines[where] = None
+    return list(lines)
+
+
+def _times(alert: Mapping[str, object]) -> Iterable[str]:
+    """That ZAP saw the alert more often than it says where, if so."""
+    listed = len(objects(alert.get("instances")))
     count = word(alert.get("count"))
-    if count.isascii() and count.isdigit() and len(count) < 10 and int(count) > len(given):
-        yield f"ZAP saw this {count} times and lists {len(given)}."
-    yield from lines
+    if count.isascii() and count.isdigit() and len(count) < 10 and int(count) > listed:
+        yield f"ZAP saw this {count} times and lists {listed}."
 
 
 def _url(url: str) -> str:
