@@ -12,6 +12,7 @@ import json
 import os
 import re
 import tempfile
+import time
 from pathlib import Path
 
 from common import Failure, aws, main, printable, setting, upload
@@ -20,6 +21,9 @@ VERDICTS = ("pass", "findings", "tool-error", "no-evidence")
 SEVERITIES = ("critical", "high", "medium", "low", "informational", "ungraded")
 # A Lambda function runs for 15 minutes at most; the CLI may wait that long, and we a little longer than the CLI.
 ANSWER_SECONDS = 930
+# https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html: TooManyRequestsException, "the request throughput limit was
+# exceeded" or the account's concurrency: seconds until the next try.
+THROTTLE_PAUSES = (2.0, 10.0, 30.0, 60.0)
 
 
 def prefix(scanner: str, scope: str) -> str:
@@ -70,12 +74,7 @@ def _ask(request: dict[str, object], name: str) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         file, payload = Path(folder, "answer.json"), Path(folder, "call.json")
         payload.write_text(json.dumps(request), encoding="utf-8")
-        call = aws(
-            "lambda", "invoke", "--function-name", setting("FINDINGS_IMPORTER"),
-            # fileb: the bytes as they are, for version 2 of the CLI and for version 1, which ZAP's image carries.
-            "--cli-read-timeout", "0", "--payload", f"fileb://{payload}", str(file),
-            timeout=ANSWER_SECONDS, attempts=1,  # a second attempt would import the report twice
-        )  # fmt: skip
+        call = _invoke(payload, file)
         status = _json(call, f"{name}: what `aws lambda invoke` printed")
         text = file.read_text(encoding="utf-8", errors="replace") if file.is_file() else ""
     if status.get("FunctionError") or status.get("StatusCode") != 200:
@@ -94,6 +93,24 @@ def _ask(request: dict[str, object], name: str) -> dict[str, object]:
     if not right:
         raise Failure(f"gate: {name}: the importer's answer is not of schema 1: {printable(text, 300)}")
     return answer
+
+
+def _invoke(payload: Path, file: Path) -> str:
+    """What `aws lambda invoke` prints. Tried again only where Lambda says that it has not run the function."""
+    for pause in (*THROTTLE_PAUSES, None):
+        try:
+            return aws(
+                "lambda", "invoke", "--function-name", setting("FINDINGS_IMPORTER"),
+                # fileb: the bytes as they are, for version 2 of the CLI and for version 1, which ZAP's image carries.
+                "--cli-read-timeout", "0", "--payload", f"fileb://{payload}", str(file),
+                timeout=ANSWER_SECONDS, attempts=1,  # the CLI's own second attempt could run beside the first
+            )  # fmt: skip
+        except Failure as failure:
+            if pause is None or "(TooManyRequestsException)" not in str(failure):
+                raise
+            print(f"gate: the findings importer is busy; again in {pause:g} seconds")
+            time.sleep(pause)
+    raise AssertionError("unreachable: the last round returns or raises")
 
 
 def _json(text: str, what: str) -> dict[str, object]:

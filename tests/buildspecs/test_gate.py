@@ -291,3 +291,24 @@ def test_scripts_run_on_an_old_python(scripts: Path) -> None:
         timeout=60,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+BUSY = "An error occurred (TooManyRequestsException) when calling the Invoke operation: Rate Exceeded."
+
+
+def test_an_importer_that_was_too_busy_to_run_is_asked_again(gate: Run, stand_ins: Any, report: Path) -> None:
+    expect_upload(stand_ins, report)
+    expect_invoke(stand_ins, "-", stderr=BUSY, code=254)
+    expect_invoke(stand_ins)
+    done = gate()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the findings importer is busy; again in 2 seconds" in done.stdout
+    assert len(stand_ins.calls("aws")) == 3
+
+
+@pytest.mark.parametrize("words", ["(ServiceException)", "Read timeout on endpoint", "(ResourceNotFoundException)"])
+def test_an_importer_that_may_have_run_is_not_asked_again(gate: Run, stand_ins: Any, report: Path, words: str) -> None:
+    expect_upload(stand_ins, report)
+    expect_invoke(stand_ins, "-", stderr=f"An error occurred {words}", code=254)
+    assert gate().returncode == 1
+    assert len(stand_ins.calls("aws")) == 2

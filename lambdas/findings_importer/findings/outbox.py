@@ -93,6 +93,8 @@ def _is_ours(workflow: Workflow) -> bool:
 
 
 def _is_an_analysts(workflow: Workflow) -> bool:
-    if workflow.by not in ("", UPDATED_BY) or workflow.status == "RESOLVED":
+    if workflow.by not in ("", UPDATED_BY):
         return True
+    if workflow.status == "RESOLVED":
+        return not workflow.archived  # of what is back Security Hub undoes it, which may not show yet
     return workflow.status == "SUPPRESSED" and not _is_ours(workflow)

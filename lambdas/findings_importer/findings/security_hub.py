@@ -89,11 +89,12 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Workflow:
-    """What has been decided about a finding. ``by``: who wrote its ``note``; both empty if there is none."""
+    """What has been decided about a finding. ``by``: who wrote its ``note``; both empty if there is none. ``archived``: its record."""
 
     status: str
     by: str = ""
     note: str = ""
+    archived: bool = False
 
 
 @dataclass(frozen=True)
@@ -169,7 +170,8 @@ class SecurityHub:
                 answer = _call(partial(self.client.get_findings, Filters=filters, MaxResults=PAGE, **more))
                 for one in answer["Findings"]:
                     status, note = one.get("Workflow", {}).get("Status", "NEW"), one.get("Note", {})
-                    found[one["Id"]] = Workflow(status, note.get("UpdatedBy", ""), note.get("Text", ""))
+                    archived = one.get("RecordState") == "ARCHIVED"
+                    found[one["Id"]] = Workflow(status, note.get("UpdatedBy", ""), note.get("Text", ""), archived)
                 if not answer.get("NextToken"):
                     return {}
                 more = {"NextToken": answer["NextToken"]}
