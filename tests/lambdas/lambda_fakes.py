@@ -88,16 +88,6 @@ def sample_policy() -> Policy:
     return Policy.parse(policy_bytes())
 
 
-@dataclass
-class MemoryRecords:
-    """The reports bucket, as the release guard sees it."""
-
-    files: dict[str, bytes] = field(default_factory=dict)
-
-    def read(self, key: str) -> bytes | None:
-        return self.files.get(key)
-
-
 @dataclass(frozen=True)
 class Context:
     """Of Lambda's context, what the functions read."""
@@ -132,6 +122,8 @@ def _walk(shape: Any, value: Any, where: str) -> list[str]:
     if shape.type_name == "list":
         errors = [error for number, one in enumerate(value) for error in _walk(shape.member, one, f"{where}[{number}]")]
     rules = shape.metadata
+    if shape.type_name in ("integer", "long", "double", "float"):
+        return errors if rules.get("min", value) <= value <= rules.get("max", value) else [f"{where}: out of range"]
     if "max" in rules and len(value) > rules["max"]:
         errors.append(f"{where}: longer than {rules['max']}")
     if "min" in rules and len(value) < rules["min"]:

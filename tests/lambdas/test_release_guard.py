@@ -362,6 +362,13 @@ def test_an_action_of_another_kind_approves_nothing(world: World, category: str 
     assert refusal(world) == f"Production refused: {words}."
 
 
+def test_of_source_and_seal_each_one_that_is_missing_is_named(world: World) -> None:
+    world.history = [one for one in world.history if one["stageName"] not in ("Source", "Build")]
+    message = refusal(world)
+    assert "Source/Source" in message
+    assert "Build/seal" in message
+
+
 # --- separation of duties ----------------------------------------------------------------------------------------------
 
 SSO = "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_{}_0123456789abcdef/{}"
@@ -465,7 +472,16 @@ def test_words_that_contradict_codepipeline_are_a_no(world: World, words: str, w
 
 @pytest.mark.parametrize(
     "words",
-    [None, "", "fine with me", f"as asked by {ANN}", f"Approved by {ZOE}", "Approved by me", f"bob: Approved by {ANN}"],
+    [
+        None,
+        "",
+        "fine with me",
+        f"as asked by {ANN}",
+        f"Approved by {ZOE}",
+        f"Approved by {ZOE}\n",
+        "Approved by me",
+        f"bob: Approved by {ANN}",
+    ],
 )
 def test_other_words_are_the_approvers_own(world: World, words: str | None) -> None:
     world.approve["output"]["executionResult"] = {} if words is None else {"externalExecutionSummary": words}
@@ -509,9 +525,9 @@ def test_without_a_push_to_the_branch_it_says_why_and_what_to_do(world: World, e
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"commit": OTHER_COMMIT}, f"{push_file()} is a record of another push"),
-        ({"repository": "orders"}, f"{push_file()} is a record of another push"),
-        ({"id": EVENT.replace("0", "a")}, f"{push_file()} is a record of another push"),
+        ({"commit": OTHER_COMMIT}, f"{push_file()} is a record of another push)"),
+        ({"repository": "orders"}, f"{push_file()} is a record of another push)"),
+        ({"id": EVENT.replace("0", "a")}, f"{push_file()} is a record of another push)"),
         ({"schema": 2}, "schema: a whole number from 1 to 1 is right, not 2"),
         ({"pusher": "arn:aws:iam::123456789012:role/ann"}, "'arn:aws:iam::123456789012:role/ann' is no user,"),
     ],
