@@ -164,7 +164,7 @@ def test_an_inspector_finding_is_read_and_left_to_inspector(world: World, record
 def test_an_inspector_finding_that_cannot_be_read_is_not_lost(world: World, recorded: Recorded) -> None:
     event = recorded("inspector2_finding")
     event["detail"]["severity"] = "AWFUL"
-    with pytest.raises(UnjudgedEventError, match="not known"):
+    with pytest.raises(UnjudgedEventError, match=r"^Inspector2 Finding: severity 'AWFUL' of .* is not known$"):
         world.event(event)
     event["detail"] = []
     with pytest.raises(UnjudgedEventError):

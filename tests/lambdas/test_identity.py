@@ -64,6 +64,7 @@ def test_the_next_build_updates_the_same_finding(other: dict[str, str]) -> None:
         {"line": 12},
         {"location": "elsewhere"},
         {"suppressed": "accepted"},
+        {"detail": ("3.0.12",)},
     ],
 )
 def test_what_a_rescan_can_change_is_no_part_of_the_id(other: dict[str, object]) -> None:
@@ -96,19 +97,45 @@ def test_what_is_equal_in_everything_is_one_finding() -> None:
     assert identify(SUBJECT, [FINDING, FINDING, dataclasses.replace(FINDING)]) == [(name(), FINDING)]
 
 
-def test_findings_that_share_rule_and_place_are_numbered_in_their_order() -> None:
+OLD, NEW = (dataclasses.replace(FINDING, detail=(version,)) for version in ("1.1", "3.0"))
+
+
+def ids(*report: Finding) -> list[str]:
+    return [one for one, _ in identify(SUBJECT, report)]
+
+
+def test_findings_that_share_rule_and_place_are_told_apart_by_their_detail() -> None:
+    old, new = ids(OLD, NEW)
+    assert ids(NEW, OLD) == [new, old]
+    assert len({old, new, name()}) == 3
+    # What a rescan can change is no part of it here, either.
+    assert ids(dataclasses.replace(OLD, severity=Severity.LOW, title="another"), NEW) == [old, new]
+    assert name(finding=OLD) == name(finding=NEW) == name()  # alone
+
+
+def test_what_is_said_of_one_is_never_said_of_another_that_shares_its_place() -> None:
+    third = dataclasses.replace(FINDING, detail=("3.2",))
+    before = dict(zip((OLD, NEW, third), ids(OLD, NEW, third), strict=True))
+    assert ids(NEW, third) == [before[NEW], before[third]]
+    assert ids(NEW)[0] not in before.values()
+
+
+def test_findings_that_share_the_detail_too_are_numbered_in_their_order() -> None:
     second, third = (dataclasses.replace(FINDING, title=title) for title in ("second", "third"))
-    found = identify(SUBJECT, [FINDING, second, FINDING, third, second])
-    assert [finding for _, finding in found] == [FINDING, second, third]
-    assert [one for one, _ in found] == [finding_id(SUBJECT, FINDING, number) for number in range(3)]
-    assert len({one for one, _ in found}) == 3
+    found = identify(SUBJECT, [FINDING, second, FINDING, third, OLD, second])
+    assert [finding for _, finding in found] == [FINDING, second, third, OLD]
+    assert [one for one, _ in found] == [
+        *(finding_id(SUBJECT, FINDING, number) for number in range(3)),
+        finding_id(SUBJECT, OLD, 0),
+    ]
+    assert len({name(), *(one for one, _ in found)}) == 5
 
 
-def test_a_numbered_id_never_changes_either() -> None:
-    # What is hashed, written down by hand: a JSON list, its last part the number.
+def test_the_id_of_one_among_several_never_changes_either() -> None:
+    # What is hashed, written down by hand: a JSON list, whose last part is the detail and the number.
     parts = '["grype", "image", "", "payments", "feature/refunds", "CVE-2024-1", "deb", "openssl", "/var/lib/dpkg/status"%s]'
-    found = identify(SUBJECT, [FINDING, dataclasses.replace(FINDING, title="second")])
-    for (one, _), last in zip(found, ["", ', "#1"'], strict=True):
+    found = identify(SUBJECT, [OLD, NEW, dataclasses.replace(NEW, title="second")])
+    for (one, _), last in zip(found, [', ["1.1", 0]', ', ["3.0", 0]', ', ["3.0", 1]'], strict=True):
         digest = hashlib.sha256((parts % last).encode()).hexdigest()[:40]
         assert one == f"payments/feature-refunds/grype-image/CVE-2024-1/{digest}"
 
@@ -149,6 +176,7 @@ findings = st.builds(
     severity=st.sampled_from(Severity),
     kind=st.just(Kind.CODE),
     key=keys,
+    detail=keys,
 )
 subjects = st.builds(Subject, *[texts] * 9)
 
@@ -188,3 +216,19 @@ def test_ids_are_unique_short_plain_and_stable(subject: Subject, report: list[Fi
     ]
     for finding in alone:
         assert name(subject, finding) in names
+
+
+@settings(deadline=None, database=None, max_examples=200)
+@given(subjects, st.dictionaries(keys, st.sampled_from(["t", "u"]), min_size=1, max_size=5), st.data())
+def test_the_id_of_what_is_mended_goes_to_no_other(
+    subject: Subject, details: dict[tuple[str, ...], str], data: st.DataObject
+) -> None:
+    report = [dataclasses.replace(FINDING, detail=detail, title=title) for detail, title in details.items()]
+    before = {finding: one for one, finding in identify(subject, report)}
+    mended = data.draw(st.sampled_from(report))
+    left = data.draw(st.permutations([finding for finding in report if finding != mended]))
+    after = {finding: one for one, finding in identify(subject, left)}
+    if len(left) == 1:  # it is alone now
+        assert not set(after.values()) & set(before.values())
+    else:
+        assert after == {finding: before[finding] for finding in left}

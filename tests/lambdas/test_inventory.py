@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import itertools
 import json
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.strict import MalformedError
-from findings import inventory_file
+from findings import inventory, inventory_file
 from findings.inventory import (
     IMPORT,
     REOPEN,
@@ -26,6 +27,7 @@ from findings.inventory import (
     folder,
     merge,
     noted,
+    retired,
 )
 from findings.model import Acceptance
 
@@ -155,6 +157,106 @@ def test_archived_findings_are_dropped_after_90_days() -> None:
     assert "x" not in scanned(gone, started=1 + 24 * 90).entries
 
 
+def test_of_an_archived_finding_that_was_delivered_a_stub_is_kept() -> None:
+    first = delivered(scanned(None, "x", "y", started=0, FirstObservedAt="2026-03-01T00:00:00.000Z"))
+    since = "2026-03-01T13:00:00.000Z"
+    accepted = scanned(first, "x", "y", started=1, accepted={"x": WAIVED}, FirstObservedAt=since)
+    archived = scanned(accepted, "y", started=2)
+    assert archived.entries["x"].document["Title"] == "x"  # it is still to be sent
+    sent = noted(archived, archived.entries, dict.fromkeys("xy", frozenset({IMPORT})))[0]
+    assert sent.entries["x"] == Entry(
+        document={
+            "Id": "x",
+            "CreatedAt": "2026-03-01T12:00:00.000Z",
+            "UpdatedAt": "2026-03-01T14:00:00.000Z",
+            "RecordState": "ARCHIVED",
+            "FirstObservedAt": "2026-03-01T12:00:00.000Z",
+        },
+        seen=at(1),
+        archived_at=at(2),
+        acceptance=accepted.entries["x"].acceptance,
+        suppressed_at=at(1),
+        pending=frozenset({SUPPRESS}),
+    )
+    assert sent.entries["y"].document == archived.entries["y"].document
+    back = scanned(sent, "x", started=3, FirstObservedAt="2026-03-01T15:00:00.000Z", accepted={"x": WAIVED})
+    assert back.entries["x"].document == {
+        "Id": "x",
+        "Title": "x",
+        "CreatedAt": "2026-03-01T12:00:00.000Z",
+        "UpdatedAt": "2026-03-01T15:00:00.000Z",
+        "RecordState": "ACTIVE",
+        "FirstObservedAt": "2026-03-01T12:00:00.000Z",
+    }
+    assert back.entries["x"].pending == {IMPORT, SUPPRESS}
+
+
+def test_an_archived_finding_that_was_sent_while_it_came_back_is_no_stub() -> None:
+    archived = scanned(delivered(scanned(None, "x", started=0)), started=1)
+    back = scanned(archived, "x", started=2)
+    result = noted(back, archived.entries, {"x": frozenset({IMPORT})})[0]
+    assert result.entries["x"] == back.entries["x"]
+
+
+def test_of_an_archived_finding_that_cannot_be_delivered_as_much_is_kept_as_it_takes() -> None:
+    more = {
+        "Workflow": {"Status": "SUPPRESSED"},
+        "Note": {"Text": "not reachable"},
+        "ProductFields": {"a/b": "c"},
+        "Resources": [{"Type": "Container", "Id": "payments", "Details": {"Container": {"ImageName": "payments"}}}],
+    }
+    archived = scanned(scanned(None, "x", started=0, **more), started=1)
+    assert archived.entries["x"].document["ProductFields"] == {"a/b": "c"}
+    later = scanned(archived, started=2)
+    assert later.entries["x"].document == {
+        "Id": "x",
+        "Title": "x",
+        "CreatedAt": "2026-03-01T12:00:00.000Z",
+        "UpdatedAt": "2026-03-01T13:00:00.000Z",
+        "RecordState": "ARCHIVED",
+        "Workflow": {"Status": "SUPPRESSED"},
+        "Note": {"Text": "not reachable"},
+        "Resources": [{"Type": "Container", "Id": "payments"}],
+    }
+    assert later.entries["x"].pending == {IMPORT}
+
+
+def test_findings_of_ever_changing_ids_do_not_fill_the_inventory() -> None:
+    inventory, sizes = None, []
+    for number in range(8):
+        names = [f"{number}/{index}" for index in range(200)]
+        inventory = delivered(scanned(inventory, *names, started=number, Description="x" * 5000))
+        sizes.append(len(gzip.decompress(inventory_file.dump(inventory))))
+    assert sizes[0] > 1_000_000
+    assert sizes[-1] < 1.5 * sizes[0]
+
+
+def test_of_too_many_archived_findings_the_oldest_delivered_are_dropped_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inventory, "KEPT_MOST", 3)
+    unsent = scanned(scanned(None, "a", started=0), started=1)
+    sent = scanned(unsent, "b", "c", started=2)
+    for number, names in enumerate(["c", "", "d", ""]):
+        done = {name: entry.pending for name, entry in sent.entries.items() if name != "a"}
+        sent = scanned(noted(sent, sent.entries, done)[0], *names, started=3 + number)
+    assert set(sent.entries) == {"a", "c", "d"}
+    # What is archived by this scan has not had its turn to be sent: all that was there goes first.
+    many = scanned(sent, *"efgh", started=8)
+    assert set(many.entries) == {*"acd", *"efgh"}
+    assert set(scanned(many, started=9).entries) == set("efgh")
+    assert set(scanned(scanned(many, started=9), started=10).entries) == set("fgh")
+
+
+def test_what_nobody_scans_any_more_is_archived_until_it_is_scanned_again() -> None:
+    first = scanned(delivered(scanned(scanned(None, "x", started=0), "y", started=1)), "y", started=2)
+    gone = retired(first, at(3))
+    assert states(gone) == {"x": "ARCHIVED", "y": "ARCHIVED"}
+    assert (gone.entries["y"].archived_at, gone.entries["y"].pending) == (at(3), {IMPORT})
+    assert (gone.last, gone.deleted_at) == (first.last, None)
+    assert retired(gone, at(4)) == gone
+    assert set(retired(gone, at(2 + 24 * 90)).entries) == {"y"}
+    assert states(scanned(gone, "y", started=2.5, imported=5)) == {"x": "ARCHIVED", "y": "ACTIVE"}
+
+
 # --- deleted branches ------------------------------------------------------------------------------------------------
 
 
@@ -210,6 +312,37 @@ def test_the_last_word_counts_if_nothing_was_sent_in_between() -> None:
     assert again.entries["x"].suppressed_at == at(4)
 
 
+def test_another_owner_is_another_acceptance() -> None:
+    first = delivered(scanned(None, "x", started=0, accepted={"x": WAIVED}))
+    other = Acceptance(WAIVED.reason, "bob@example.com", WAIVED.expires)
+    assert scanned(first, "x", started=1, accepted={"x": other}).entries["x"].pending == {IMPORT, SUPPRESS}
+
+
+def test_when_it_was_suppressed_last_outlives_the_acceptance() -> None:
+    accepted = scanned(scanned(None, "x", started=0), "x", started=1, accepted={"x": WAIVED})
+    assert accepted.entries["x"].suppressed_at == at(1)
+    assert scanned(accepted, "x", started=2).entries["x"].suppressed_at == at(1)
+
+
+# --- the same moment --------------------------------------------------------------------------------------------------
+
+
+def test_a_second_try_of_the_same_execution_counts() -> None:
+    first = scanned(None, "x", "y", started=0)
+    again = scanned(first, "y", started=0, imported=1)
+    assert states(again) == {"x": "ARCHIVED", "y": "ACTIVE"}
+    assert again.last == Scan(at(0), at(1), "execution-0", "c0ffee")
+
+
+def test_a_scan_that_began_when_its_branch_was_deleted_is_of_the_new_branch() -> None:
+    assert states(branch_deleted(scanned(None, "x", started=3), at(3), at(6))) == {"x": "ACTIVE"}
+
+
+def test_a_finding_that_is_reported_is_active_whatever_its_document_says() -> None:
+    first = scanned(None, "x", started=0, RecordState="ARCHIVED")
+    assert states(first) == states(scanned(first, "x", started=1, RecordState="ARCHIVED")) == {"x": "ACTIVE"}
+
+
 # --- noting ----------------------------------------------------------------------------------------------------------
 
 
@@ -229,6 +362,30 @@ def test_a_workflow_that_crossed_a_later_decision_is_sent_again() -> None:
     result, crossed = noted(gone, accepted.entries, {"x": frozenset({SUPPRESS})})
     assert result.entries["x"].pending == {REOPEN}
     assert crossed == {"x"}
+
+
+def test_a_workflow_that_was_set_leaves_the_import_to_be_done() -> None:
+    first = delivered(scanned(None, "x", started=0))
+    accepted = scanned(first, "x", started=1, accepted={"x": WAIVED})
+    result, crossed = noted(accepted, accepted.entries, {"x": frozenset({SUPPRESS})})
+    assert (result.entries["x"].pending, crossed) == ({IMPORT}, frozenset())
+
+
+def test_a_workflow_that_crossed_another_acceptance_is_sent_again_as_that() -> None:
+    first = delivered(scanned(None, "x", started=0))
+    accepted = scanned(first, "x", started=1, accepted={"x": WAIVED})
+    other = Acceptance("other", WAIVED.owner, WAIVED.expires)
+    since = delivered(scanned(accepted, "x", started=2, accepted={"x": other}))
+    result, crossed = noted(since, accepted.entries, {"x": frozenset({SUPPRESS})})
+    assert (result.entries["x"].pending, crossed) == ({SUPPRESS}, {"x"})
+
+
+def test_what_was_dropped_since_is_not_noted() -> None:
+    sent = scanned(None, "x", "y", started=0)
+    since = Inventory(SCOPE, entries={"y": sent.entries["y"]})
+    result, crossed = noted(since, sent.entries, dict.fromkeys(sent.entries, frozenset({IMPORT})))
+    assert {name: entry.pending for name, entry in result.entries.items()} == {"y": frozenset()}
+    assert not crossed
 
 
 # --- any order -------------------------------------------------------------------------------------------------------
@@ -331,6 +488,24 @@ def test_a_file_that_was_not_written_here_is_refused(path: str, value: Any) -> N
         inventory_file.load(changed(path, value), SCOPE)
 
 
+def test_a_file_holds_stubs_of_what_was_delivered_as_archived_and_of_nothing_else() -> None:
+    stubs = delivered(scanned(delivered(scanned(None, "x", started=0)), started=1))
+    data = inventory_file.dump(stubs)
+    assert inventory_file.load(data, SCOPE) == stubs
+    document = json.loads(gzip.decompress(data))
+    entry = document["entries"]["x"]
+    assert set(entry["document"]) == {"Id", "CreatedAt", "UpdatedAt", "RecordState"}
+    damages: list[dict[str, Any]] = [
+        {"pending": ["import"]},
+        {"archived_at": None, "document": {**entry["document"], "RecordState": "ACTIVE"}},
+        *({"document": {k: v for k, v in entry["document"].items() if k != key}} for key in entry["document"]),
+    ]
+    for damage in damages:
+        damaged = {**document, "entries": {"x": {**entry, **damage}}}
+        with pytest.raises(MalformedError):
+            inventory_file.load(gzip.compress(json.dumps(damaged).encode()), SCOPE)
+
+
 @settings(deadline=None, database=None, max_examples=200)
 @given(cut=st.integers(0, 3000), flip=st.integers(0, 255), junk=st.binary(max_size=20))
 def test_damage_is_never_an_empty_inventory(cut: int, flip: int, junk: bytes) -> None:
@@ -361,9 +536,40 @@ def test_keys() -> None:
     assert Scope("payments", "main", "snyk", "dependencies").key.endswith("-main/snyk-dependencies.json.gz")
 
 
+@pytest.mark.parametrize(
+    "scope",
+    [
+        SCOPE,
+        Scope("payments", "feature/a", "snyk", "dependencies"),
+        Scope("payments", "main", "snyk-code", "code"),
+        Scope("payments", "main", "git-secrets", "history"),
+        Scope("payments", "main", "zap", "staging", "pay--ments"),
+    ],
+)
+def test_a_key_tells_its_scope(scope: Scope) -> None:
+    assert Scope.named("payments", scope.branch, scope.key) == scope
+
+
+@pytest.mark.parametrize(
+    "name", ["trivy-image.json.gz", "grype-image--.json.gz", "grype-image", "grype.json.gz", "a/b"]
+)
+def test_a_key_of_something_else_tells_none(name: str) -> None:
+    assert Scope.named("payments", "main", f"{folder('payments', 'main')}/{name}") is None
+    assert Scope.named("payments", "other", SCOPE.key) is None
+
+
 def test_branches_share_no_folder() -> None:
     branches = ["main", "Main", "feature/a", "feature-a", "feature a", "ä", "ö", "x" * 300, "x" * 301, "..", "\udc80"]
     folders = [folder("payments", branch) for branch in branches]
     assert len(set(folders)) == len(branches)
     assert all(one.isascii() and one.count("/") == 2 for one in folders)
     assert not any(a != b and a.startswith(b) for a in folders for b in folders)
+
+
+def test_the_folder_of_a_branch_can_be_recognized() -> None:
+    branch = "feature/Re_funds-1.x~\u00fc"
+    digest = hashlib.sha256(branch.encode()).hexdigest()[:16]
+    assert folder("payments", branch) == f"inventory/payments/{digest}-feature-Re_funds-1.x--"
+    long = "b" * 61
+    digest = hashlib.sha256(long.encode()).hexdigest()[:16]
+    assert folder("payments", long) == f"inventory/payments/{digest}-{'b' * 60}"

@@ -170,7 +170,7 @@ def test_git_secrets_as_the_script_writes_it(tmp_path: Path) -> None:
         ("other", "", None),
     ]
     assert "AKIA" not in repr(result)
-    assert git_secrets.parse((tmp_path / "raw.none").read_bytes()) == ScanResult(commit=COMMIT, scope="source")
+    assert git_secrets.parse((tmp_path / "raw.none").read_bytes()) == ScanResult(commit=COMMIT, scope="history")
 
 
 # --- Gitleaks ---
@@ -232,6 +232,9 @@ def test_gitleaks_version_8() -> None:
 def test_gitleaks_two_secrets_on_a_line_stay_two() -> None:
     findings = gitleaks.parse(dump([V8, {**V8, "StartColumn": 60}, V8])).findings
     assert len(ids(findings)) == 2
+    assert [one.detail for one in findings] == [("19",), ("60",), ("19",)]
+    # Each keeps its id, whichever stands first.
+    assert identify(SUBJECT, findings[:2]) == identify(SUBJECT, findings[1:])[::-1]
 
 
 @pytest.mark.parametrize(
@@ -353,7 +356,10 @@ def test_semgrep_fingerprint() -> None:
 
 def test_semgrep_two_results_of_a_rule_in_a_file_stay_two() -> None:
     other = {**result(), "start": {"line": 90}}
-    assert len(ids(semgrep.parse(scan(result(), other)).findings)) == 2
+    findings = semgrep.parse(scan(result(), other)).findings
+    assert len(ids(findings)) == 2
+    assert [one.detail for one in findings] == [("4", "1"), ("90", "")]
+    assert identify(SUBJECT, findings) == identify(SUBJECT, findings[::-1])[::-1]
 
 
 def test_semgrep_weaknesses() -> None:

@@ -75,10 +75,86 @@ def test_grype_facts_of_one_match() -> None:
     assert "https://nvd.nist.gov/vuln/detail/CVE-2021-32740" in one.references
 
 
-def test_grype_without_a_fix_is_not_fixable() -> None:
+def test_grype_does_not_know_of_a_fix() -> None:
     (one,) = grype.parse(read("grype/fix_not_available.json")).findings
-    assert (one.rule, one.fixable, one.packages[0].fixed_in) == ("CVE-2009-3882", False, ())
+    assert (one.rule, one.fixable, one.packages[0].fixed_in) == ("CVE-2009-3882", None, ())  # its state is "unknown"
     assert one.cves == ("CVE-2009-3882",)
+
+
+@pytest.mark.parametrize(
+    ("fix", "fixable"),
+    [
+        ({"state": "fixed"}, True),
+        ({"state": "not-fixed"}, False),
+        ({"state": "wont-fix"}, False),
+        ({"state": "unknown"}, None),
+        ({"state": ""}, None),
+        ({"state": "soon"}, None),
+        ({"state": ["fixed"]}, None),
+        ({}, None),
+        (None, None),
+        ({"state": "unknown", "versions": ["1.1"]}, True),
+        ({"state": "wont-fix", "versions": ["1.1"]}, True),
+        ({"state": "not-fixed", "versions": []}, False),
+    ],
+)
+def test_grype_fix_states(fix: Any, fixable: bool | None) -> None:
+    report = load("grype/fix_not_available.json")
+    report["matches"][0]["vulnerability"]["fix"] = fix
+    assert grype.parse(dump(report)).findings[0].fixable is fixable
+    del report["matches"][0]["vulnerability"]["fix"]
+    assert grype.parse(dump(report)).findings[0].fixable is None
+
+
+def test_two_versions_in_one_place_keep_their_ids_in_any_order() -> None:
+    report = load("grype/fix_not_available.json")
+    one = report["matches"][0]
+    other = {**one, "artifact": {**one["artifact"], "version": "9.9"}}
+    named = []
+    for matches in ([one, other], [other, one]):
+        report["matches"] = matches
+        named.append({found.detail: name for name, found in identify(SUBJECT, grype.parse(dump(report)).findings)})
+    assert named[0] == named[1]
+    assert set(named[0]) == {(one["artifact"]["version"],), ("9.9",)}
+
+
+def test_grype_lists_a_package_of_many_places_in_some_of_them() -> None:
+    report = load("grype/fix_not_available.json")
+    match = report["matches"][0]
+    match["artifact"]["locations"] = [{"path": f"/{number:04}"} for number in range(1000)]
+    (one,) = grype.parse(dump(report)).findings
+    assert [package.path for package in one.packages] == [f"/{number:04}" for number in range(100)]
+    assert one.description.endswith("\nFound in 900 more places.")
+    assert len(one.key) == 1002
+    # As many fixed versions: the texts of all packages together stay in proportion to the report.
+    match["vulnerability"]["fix"]["versions"] = [f"1.{number}" for number in range(10_000)]
+    data = dump(report)
+    (one,) = grype.parse(data).findings
+    assert sum(len(text) for package in one.packages for text in package.fixed_in) < len(data)
+    assert one.packages[0].path == "/0000"
+    assert one.description.endswith("\nFound in 999 more places.")
+
+
+def test_grype_says_nothing_of_more_places_where_all_are_listed() -> None:
+    report = load("grype/fix_not_available.json")
+    report["matches"][0]["artifact"]["locations"] = [{"path": f"/{number:04}"} for number in range(100)]
+    (one,) = grype.parse(dump(report)).findings
+    assert len(one.packages) == 100
+    assert "more places" not in one.description
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        b'{"descriptor": {"name": "grype"}, "source": {"type": "image"}, "matches": [{}], "matches": []}',
+        b'{"descriptor": {"name": "grype", "name": "grype"}, "source": {"type": "image"}, "matches": []}',
+        b'{"descriptor": {"name": "grype"}, "source": {"type": "image"}, "matches": [], "x": [[{"a": 1, "\\u0061": 1}]]}',
+    ],
+    ids=range(3),
+)
+def test_two_members_of_one_name_are_unreadable(report: bytes) -> None:
+    with pytest.raises(UnreadableError, match="an object of the JSON has two members of one name"):
+        grype.parse(report)
 
 
 def test_grype_same_cve_in_two_paths_stays_two() -> None:
@@ -298,6 +374,8 @@ def test_ecr_basic_example_of_the_documentation() -> None:
     assert one.cves == ("CVE-2019-5188",)
     assert one.cvss == (Cvss("2.0", 4.6, "AV:L/AC:L/Au:N/C:P/I:P/A:P"),)
     assert one.packages == (Package("e2fsprogs", "1.44.1-1ubuntu1.1"),)
+    assert one.fixable is None  # basic scanning says nothing of fixes
+    assert one.detail == ("1.44.1-1ubuntu1.1",)
     assert one.url == "http://people.ubuntu.com/~ubuntu-security/cve/CVE-2019-5188"
     assert one.key == ("e2fsprogs",)
     assert (result.errors, result.nothing, result.delivered_by_aws) == ((), "", False)
@@ -341,6 +419,15 @@ def test_ecr_pages_in_one() -> None:
     report["imageScanFindings"]["enhancedFindings"] = []
     result = ecr.parse(dump(report))
     assert (len(result.findings), result.delivered_by_aws) == (1, False)
+
+
+def test_ecr_findings_of_both_kinds_are_an_error_and_stay_with_inspector() -> None:
+    report = load("ecr/basic_one.json")
+    enhanced = load("ecr/enhanced_many.json")["imageScanFindings"]["enhancedFindings"]
+    report["imageScanFindings"]["enhancedFindings"] = enhanced
+    result = ecr.parse(dump(report))
+    assert (len(result.findings), result.delivered_by_aws) == (5, True)
+    assert result.errors == ("findings of both basic and enhanced scanning: a registry has one of them",)
 
 
 @pytest.mark.parametrize("missing", [1, 3])
@@ -481,11 +568,34 @@ def test_inspector_status() -> None:
     assert result.errors == ("status 'maybe' of a finding is not known",)
 
 
-@pytest.mark.parametrize(("fix", "fixable"), [("YES", True), ("PARTIAL", True), ("NO", False), (None, True)])
+@pytest.mark.parametrize(
+    ("fix", "fixable"), [("YES", True), ("PARTIAL", True), ("NO", False), (None, True), ("?", True)]
+)
 def test_inspector_fixable(fix: str | None, fixable: bool) -> None:
     detail = load("inspector/event_image.json")["detail"]
     detail["fixAvailable"] = fix
     assert inspector.parse_event(detail).findings[0].fixable is fixable
+
+
+@pytest.mark.parametrize(
+    ("versions", "fixable"),
+    [
+        (["NotAvailable", "NotAvailable"], False),
+        (["NotAvailable", None], None),
+        ([None, None], None),
+        ([], None),
+        (["NotAvailable", "3.0.14"], True),
+        ([None, "3.0.14"], True),
+    ],
+)
+def test_inspector_without_a_word_on_fixes(versions: list[str | None], fixable: bool | None) -> None:
+    detail = load("inspector/event_image.json")["detail"]
+    del detail["fixAvailable"]
+    packages = [{"name": "p", "version": "1", "fixedInVersion": one} for one in versions]
+    detail["packageVulnerabilityDetails"]["vulnerablePackages"] = packages
+    (one,) = inspector.parse_event(detail).findings
+    assert one.fixable is fixable
+    assert one.detail == (("p", "", "1") if versions else ())
 
 
 def test_inspector_identity_survives_a_new_build() -> None:
@@ -544,6 +654,7 @@ def test_inspector_code_and_network() -> None:
         5,
     )
     assert first.cwes == ("CWE-89",)
+    assert first.detail == ("3", "5")
     assert (second.rule, second.kind) == ("NETWORK_REACHABILITY", Kind.CONFIGURATION)
     assert second.key == ("i-0", "TCP 22-22")
     assert (third.rule, third.severity) == ("QUANTUM_VULNERABILITY", Severity.HIGH)
@@ -633,7 +744,8 @@ def test_any_json(document: Any) -> None:
 
 def test_ten_thousand_findings_in_time() -> None:
     match = dump(load("grype/same_cve_two_paths.json")["matches"][0])
-    matches = b'{"descriptor": {"name": "grype"}, "matches": [' + b",".join([match] * 10_000) + b"]}"
+    source = b'"source": {"type": "image"}'
+    matches = b'{"descriptor": {"name": "grype"}, ' + source + b', "matches": [' + b",".join([match] * 10_000) + b"]}"
     finding = dump(load("inspector/one.json")["findings"][0])
     listed = b'{"findings": [' + b",".join([finding] * 10_000) + b"]}"
     for parse, data in ((grype.parse, matches), (inspector.parse, listed)):

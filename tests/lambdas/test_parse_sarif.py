@@ -617,6 +617,17 @@ def test_fingerprints(prints: dict[str, Any], part: str) -> None:
     assert "acme.example" not in repr(found)
 
 
+def test_two_results_on_a_line_keep_their_ids_in_any_order() -> None:
+    two = []
+    for column in (4, 30):
+        place = {"artifactLocation": {"uri": "src/app.py"}, "region": {"startLine": 7, "startColumn": column}}
+        two.append(result(locations=[{"physicalLocation": place}]))
+    findings = parsed(run(*two)).findings
+    assert [one.detail for one in findings] == [("7", "4"), ("7", "30")]
+    assert identify(SUBJECT, findings) == identify(SUBJECT, findings[::-1])[::-1]
+    assert len({id_ for id_, _ in identify(SUBJECT, findings)}) == 2
+
+
 def test_severity_and_message_are_no_identity() -> None:
     assert only(result(level="note")).key == only(result(level="error", message={"text": "other"})).key
 

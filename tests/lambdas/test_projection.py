@@ -275,6 +275,102 @@ def test_a_deletion_that_was_not_delivered_is_delivered_by_its_repetition(world:
     assert {state for state, _ in world.states().values()} == {"ARCHIVED"}
 
 
+# --- what nobody scans any more --------------------------------------------------------------------------------------
+
+
+def retire(world: World, *unwanted: str, fuse: Fuse | None = None) -> Delivered:
+    """Of branch main, as if these scanners or targets were no more."""
+    return world.projection(fuse).retire(
+        "payments", "main", lambda scope: not {scope.scanner, scope.target} & {*unwanted}, world.clock.now()
+    )
+
+
+def test_findings_of_what_nobody_scans_any_more_are_archived_and_no_others(world: World) -> None:
+    world.scan("grype/x")
+    world.scan("worker/x", subject=replace(SUBJECT, target="worker"))
+    world.scan("code/x", "code/y", subject=replace(SUBJECT, scanner="snyk-code", scope="code", target=""))
+    world.scan("feature/x", subject=replace(SUBJECT, branch="feature", target="worker"))
+    assert retire(world) == Delivered()
+    assert retire(world, "snyk-code", "worker") == Delivered(archived=3)
+    active = {name for name, (state, _) in world.states().items() if state == "ACTIVE"}
+    assert active == {"grype/x", "feature/x"}
+    assert retire(world, "snyk-code", "worker") == Delivered()
+    # Its scanner is back.
+    world.scan("worker/x", subject=replace(SUBJECT, target="worker"))
+    assert world.states()["worker/x"] == ("ACTIVE", "NEW")
+
+
+def test_nothing_to_retire_is_one_listing(world: World) -> None:
+    world.scan("x")
+    world.scan("y", subject=replace(SUBJECT, scanner="ecr"))
+    now = world.clock.now()
+    world.projection().delete_branch("payments", "main", now - timedelta(days=1), now)  # its mark is no inventory
+    fuse = Fuse()
+    assert retire(world, fuse=fuse) == Delivered()
+    assert fuse.calls == 1
+
+
+def test_of_an_unknown_scanner_the_inventory_itself_tells(world: World) -> None:
+    world.scan("x", subject=replace(SUBJECT, scanner="trivy", scope="fs", target=""))
+    before = dict(world.store.objects)
+    assert retire(world, "other") == Delivered()
+    assert world.store.objects == before
+    assert retire(world, "trivy") == Delivered(archived=1)
+    assert world.states() == {"x": ("ARCHIVED", "NEW")}
+
+
+def test_what_is_still_wanted_keeps_what_it_has_to_send(world: World) -> None:
+    subject = replace(SUBJECT, scanner="trivy", scope="fs", target="")
+    world.hub.faults = {"BatchImportFindings": ["AccessDeniedException"]}
+    with pytest.raises(UndeliveredError):
+        world.scan("x", subject=subject)
+    assert retire(world) == Delivered()
+    assert world.inventory(subject).entries["x"].pending == {IMPORT}
+
+
+def test_a_retirement_that_is_not_delivered_is_counted_and_goes_on(world: World) -> None:
+    world.scan("x", "y")
+    world.hub.bad = {"x": ["InternalFailure*"]}
+    assert retire(world, "grype") == Delivered(archived=2, unarchived=1)
+    assert retire(world, "grype") == Delivered(unarchived=1)
+    world.hub.bad = {}
+    assert retire(world, "grype") == Delivered()
+    assert {state for state, _ in world.states().values()} == {"ARCHIVED"}
+
+
+def test_a_damaged_inventory_keeps_none_of_the_others_from_being_retired(world: World) -> None:
+    world.scan("x")
+    world.scan("y", subject=replace(SUBJECT, scanner="zap"))
+    world.store.objects[f"{folder('payments', 'main')}/a-b.json.gz"] = (b"", '"e"')
+    with pytest.raises(MalformedError):
+        retire(world, "grype", "zap")
+    assert {state for state, _ in world.states().values()} == {"ARCHIVED"}
+
+
+def test_without_security_hub_the_inventory_alone_is_retired(world: World) -> None:
+    world.used = False
+    world.scan("x")
+    assert retire(world, "grype") == Delivered(archived=1)
+    assert not world.inventory().entries["x"].active
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_a_retirement_that_is_killed_is_done_by_the_next(after: bool) -> None:
+    for number in range(1, 20):
+        world = World()
+        world.scan("x")
+        fuse = Fuse(number, None, after)
+        try:
+            retire(world, "grype", fuse=fuse)
+        except KilledError:
+            retire(world, "grype")
+        assert world.states() == {"x": ("ARCHIVED", "NEW")}, number
+        assert not world.inventory().entries["x"].pending
+        if fuse.calls < number:
+            break
+    assert number > 4
+
+
 # --- waivers ---------------------------------------------------------------------------------------------------------
 
 
@@ -327,6 +423,70 @@ def test_a_finding_of_which_an_analyst_has_spoken_is_not_reopened(world: World, 
     world.scan("x")
     assert world.states() == {"x": ("ACTIVE", status)}
     assert world.inventory().entries["x"].pending == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("status", "note"),
+    [
+        ("SUPPRESSED", "I agree"),
+        ("SUPPRESSED", ""),
+        ("NEW", "do not waive this"),
+        ("RESOLVED", ""),
+        ("RESOLVED", "fixed"),
+    ],
+)
+def test_a_finding_of_which_an_analyst_has_spoken_is_not_suppressed_nor_reopened(
+    world: World, status: str, note: str
+) -> None:
+    world.scan("x", "y")
+    world.hub.analyst("x", status, note)
+    told = world.hub.findings["x"].get("Note")
+    for accepted in (WAIVED, OTHERWISE):
+        world.scan("x", "y", accepted={"x": accepted, "y": accepted})
+        assert world.states() == {"x": ("ACTIVE", status), "y": ("ACTIVE", "SUPPRESSED")}
+        assert not any(entry.pending for entry in world.inventory().entries.values())
+    assert world.scan("x", "y") == Delivered(updated=2, reopened=1)
+    assert world.states() == {"x": ("ACTIVE", status), "y": ("ACTIVE", "NEW")}
+    assert world.hub.findings["x"].get("Note") == told
+
+
+def test_an_analyst_who_suppresses_below_our_own_note_is_left_alone(world: World) -> None:
+    world.scan("x", accepted={"x": WAIVED})
+    world.scan("x")
+    world.hub.analyst("x", "SUPPRESSED")
+    world.scan("x", accepted={"x": WAIVED})
+    world.scan("x")
+    assert world.states() == {"x": ("ACTIVE", "SUPPRESSED")}
+    assert world.hub.findings["x"]["Note"]["Text"] == REOPENED
+
+
+@pytest.mark.parametrize("status", ["NEW", "NOTIFIED"])
+def test_a_waiver_holds_for_what_nobody_has_decided(world: World, status: str) -> None:
+    world.scan("x", accepted={"x": WAIVED})
+    world.scan("x")
+    world.hub.analyst("x", status)
+    world.scan("x", accepted={"x": WAIVED})
+    assert world.states() == {"x": ("ACTIVE", "SUPPRESSED")}
+    world.scan("x")
+    assert world.states() == {"x": ("ACTIVE", "NEW")}
+
+
+def test_a_waiver_for_a_finding_that_does_not_show_yet(world: World) -> None:
+    world.hub.lag = timedelta(seconds=80)
+    world.scan("x", fuse=Fuse())
+    world.scan("x", accepted={"x": WAIVED}, fuse=Fuse())
+    world.hub.settle()
+    assert world.states() == {"x": ("ACTIVE", "SUPPRESSED")}
+
+
+def test_a_resolution_from_before_a_finding_came_back_is_no_decision(world: World) -> None:
+    world.scan("x")
+    world.hub.analyst("x", "RESOLVED")
+    world.scan()
+    world.hub.lag = timedelta(seconds=80)
+    world.scan("x", accepted={"x": WAIVED}, fuse=Fuse())
+    world.hub.settle()
+    assert world.states() == {"x": ("ACTIVE", "SUPPRESSED")}
 
 
 def test_a_waiver_that_goes_while_its_finding_is_away(world: World) -> None:
@@ -397,6 +557,17 @@ def test_a_suppression_that_fails_is_sent_by_the_next_import(world: World) -> No
     assert world.states() == {"x": ("ACTIVE", "SUPPRESSED")}
 
 
+def test_a_suppression_that_cannot_be_looked_up_is_sent_by_the_next_import(world: World) -> None:
+    world.scan("x")
+    world.hub.faults = {"GetFindings": ["AccessDeniedException"]}
+    with pytest.raises(UndeliveredError, match="AccessDeniedException"):
+        world.scan("x", accepted={"x": WAIVED})
+    assert world.states() == {"x": ("ACTIVE", "NEW")}
+    assert world.inventory().entries["x"].pending == {SUPPRESS}
+    world.scan("x", accepted={"x": WAIVED})
+    assert world.states() == {"x": ("ACTIVE", "SUPPRESSED")}
+
+
 @pytest.mark.parametrize("operation", ["GetFindings", "BatchUpdateFindings"])
 def test_a_reopening_that_fails_is_sent_by_the_next_import(world: World, operation: str) -> None:
     world.scan("x", accepted={"x": WAIVED})
@@ -408,14 +579,38 @@ def test_a_reopening_that_fails_is_sent_by_the_next_import(world: World, operati
     assert world.states() == {"x": ("ACTIVE", "NEW")}
 
 
-def test_a_gone_finding_that_is_refused_is_named_once(world: World) -> None:
+def test_a_gone_finding_that_is_refused_is_counted_once_and_blocks_nothing(world: World) -> None:
     world.scan("x", "y")
     with pytest.raises(UndeliveredError, match="InvalidInput"):
         world.scan("x", "y", Title="x" * 300)
-    with pytest.raises(UndeliveredError, match="InvalidInput"):
-        world.scan()
-    world.scan()
+    assert world.scan() == Delivered(archived=2, unarchived=2)
+    assert world.scan() == Delivered()
     assert not any(entry.pending for entry in world.inventory().entries.values())
+
+
+def test_a_gone_finding_that_fails_blocks_no_build_and_is_sent_by_the_next(world: World) -> None:
+    world.scan("x", "y", "z")
+    world.hub.bad = {"x": ["InternalFailure*"]}
+    slept = world.clock.slept
+    assert world.scan("z") == Delivered(updated=1, archived=2, unarchived=1)
+    assert world.clock.slept - slept - 7200 < 3
+    assert world.states() == {"x": ("ACTIVE", "NEW"), "y": ("ARCHIVED", "NEW"), "z": ("ACTIVE", "NEW")}
+    assert world.inventory().entries["x"].pending == {IMPORT}
+    assert world.scan("z") == Delivered(updated=1, unarchived=1)
+    world.hub.bad = {}
+    assert world.scan("z") == Delivered(updated=1)
+    assert world.states()["x"] == ("ARCHIVED", "NEW")
+    assert "Title" not in world.inventory().entries["x"].document
+
+
+def test_what_is_gone_is_named_beside_an_active_finding_that_fails(world: World) -> None:
+    world.scan("x", "y")
+    world.hub.faults = {"BatchImportFindings": ["AccessDeniedException"] * 2}
+    with pytest.raises(UndeliveredError, match="AccessDeniedException") as caught:
+        world.scan("y")
+    assert set(caught.value.failures) == {"x", "y"}
+    world.scan("y")
+    assert world.states() == {"x": ("ARCHIVED", "NEW"), "y": ("ACTIVE", "NEW")}
 
 
 def test_a_finding_that_is_not_there_is_not_updated_either(world: World) -> None:
@@ -478,6 +673,17 @@ def test_without_security_hub_the_inventory_is_kept_until_there_is_one(world: Wo
     world.used = True
     world.scan("x", "z")
     assert world.states() == {"x": ("ACTIVE", "NEW"), "y": ("ARCHIVED", "NEW"), "z": ("ACTIVE", "NEW")}
+
+
+def test_what_went_while_there_was_no_security_hub_is_told_when_there_is_one(world: World) -> None:
+    world.scan("x", ProductFields={"a/b": "c"})
+    world.used = False
+    world.scan()
+    world.scan()
+    assert "ProductFields" not in world.inventory().entries["x"].document
+    world.used = True
+    world.scan()
+    assert world.states() == {"x": ("ARCHIVED", "NEW")}
 
 
 @pytest.mark.parametrize("data", [b"", b"{}", b"\x1f\x8b\x08\x00"])

@@ -178,6 +178,16 @@ def test_time_that_never_ends_is_not_used_for_ever() -> None:
     assert fake.clock.slept < 200
 
 
+def test_a_finding_that_fails_alone_is_tried_as_often_as_the_caller_says_and_throttling_is_waited_for() -> None:
+    fake = FakeSecurityHub(bad={"finding/0000": ["InternalFailure*"]})
+    failures = hub(fake).import_findings(documents(2), tries=3)
+    assert failures == {"finding/0000": Failure("InternalFailure", "no reason given")}
+    assert requests(fake, "BatchImportFindings") == [2, 1, 1]
+    assert fake.clock.slept < 3
+    throttled = FakeSecurityHub(faults={"BatchImportFindings": ["ThrottlingException"] * 6})
+    assert hub(throttled).import_findings(documents(2), tries=3) == {}
+
+
 def test_all_others_are_tried_before_anything_is_tried_again() -> None:
     fake = FakeSecurityHub(bad={"finding/0000": ["InternalFailure*"]})
     hub(fake, fake.clock.remaining(61)).import_findings(documents(250))
@@ -261,12 +271,12 @@ def test_workflows_are_read_in_twenties_and_by_pages() -> None:
     fake = FakeSecurityHub(page=7)
     hub(fake).import_findings(documents(45))
     note = {"Text": "t", "UpdatedBy": "ann@example.com", "UpdatedAt": "2026-03-01T12:00:00Z"}
-    hub(fake).import_findings([document("noted", Workflow={"Status": "SUPPRESSED"}, Note=note)])
+    hub(fake).import_findings([document("noted", Workflow={"Status": "SUPPRESSED"}, Note=note, RecordState="ARCHIVED")])
     found, failures = hub(fake).workflow([*(one["Id"] for one in documents(45)), "noted", "unknown"])
     assert failures == {}
     assert found == {
         **{one["Id"]: Workflow("NEW") for one in documents(45)},
-        "noted": Workflow("SUPPRESSED", "ann@example.com"),
+        "noted": Workflow("SUPPRESSED", "ann@example.com", "t", archived=True),
     }
     # 20 + 20 + 7 ids in pages of 7; the unknown one is in no answer.
     assert len(requests(fake, "GetFindings")) == 3 + 3 + 1

@@ -432,7 +432,12 @@ def test_a_pass_is_nothing_else(data: st.DataObject) -> None:
     found = [
         finding(severity, rule=f"R{number}", fixable=fixable, suppressed=suppressed)
         for number, (severity, fixable, suppressed) in enumerate(
-            data.draw(st.lists(st.tuples(severities, st.sampled_from([True, False, None]), st.sampled_from(["", "", "tool"])), max_size=4))
+            data.draw(
+                st.lists(
+                    st.tuples(severities, st.sampled_from([True, False, None]), st.sampled_from(["", "", "tool"])),
+                    max_size=4,
+                )
+            )
         )
     ]
     facts = data.draw(

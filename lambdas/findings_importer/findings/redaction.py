@@ -30,6 +30,7 @@ def redact(result: ScanResult) -> ScanResult:
         commit=redact_text(result.commit),
         digest=redact_text(result.digest),
         target=redact_text(result.target),
+        scope=redact_text(result.scope),
         hosts=_each(result.hosts),
         notes=_each(result.notes),
     )

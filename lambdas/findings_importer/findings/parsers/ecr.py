@@ -73,7 +73,7 @@ def parse(report: bytes) -> ScanResult:
         digest=digest,
         made_at=moment(scan.get("imageScanCompletedAt")),
         # With both kinds none goes to Security Hub from here: those of Inspector would be there twice.
-        delivered_by_aws=(not basic and "enhancedFindings" in scan),
+        delivered_by_aws=bool(enhanced) or (not basic and "enhancedFindings" in scan),
     )
 
 
