@@ -133,7 +133,8 @@ class FindingsImporter:
             ],
             # The caller waits: CodeBuild's gate call has no shorter limit of its own.
             timeout_seconds=900,
-            memory_mb=1024,
+            # A report of 64 MiB, the largest that is read, and its inventory.
+            memory_mb=2048,
             dead_letters=dead_letters,
         )
         for pipeline, ids in scanners.items():

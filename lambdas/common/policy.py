@@ -163,6 +163,11 @@ class PipelinePolicy:
             required=MappingProxyType(required),
         )
 
+    def makes(self, scanner: str, scope: str) -> bool:
+        """Whether executions of this pipeline make such a scan."""
+        scopes = {scan.scope for scans in self.required.values() for scan in scans if scan.scanner == scanner}
+        return scanner in self.gate and scope in (scopes or SCOPES[scanner])
+
 
 @dataclass(frozen=True)
 class Policy:

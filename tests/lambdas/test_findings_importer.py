@@ -645,3 +645,82 @@ def test_the_records_own_words_are_strict() -> None:
     for name, wrong in [("digest", "sha256:1"), ("report_sha256", "x"), ("waived_until", "soon"), ("commit", "main")]:
         with pytest.raises(MalformedError):
             Record.parse(json.dumps(record | {name: wrong}).encode())
+
+
+# --- several pipelines, several attempts ----------------------------------------------------------------------------------
+
+
+def snyk_delivery(world: World) -> None:
+    """The delivery and the scan pipeline of the sample policy, both with Snyk on one repository; each resolves its own way."""
+    world.document["pipelines"]["payments-scan"]["gate"]["snyk"]["report_only"] = False
+    world.codepipeline.branches[OTHER_EXECUTION] = "main"
+
+
+def snyk(world: World, pipeline: str, execution: str, report: str) -> None:
+    world.scan(real(report), scanner="snyk", scope="dependencies", pipeline=pipeline, execution=execution)
+
+
+def test_two_pipelines_that_resolve_one_repository_do_not_close_each_others_findings() -> None:
+    world = World()
+    snyk_delivery(world)
+    snyk(world, "payments", EXECUTION, "snyk/project_one.json")
+    snyk(world, "payments-scan", OTHER_EXECUTION, "snyk/projects_none.json")
+    assert len(world.active()) == 1
+    snyk(world, "payments-scan", OTHER_EXECUTION, "snyk/project_one.json")
+    assert len(world.active()) == 2  # one for each
+
+
+def test_a_pipeline_that_is_alone_shares_its_repositorys_names() -> None:
+    world = World()
+    del world.document["pipelines"]["payments-scan"]
+    snyk(world, "payments", EXECUTION, "snyk/project_one.json")
+    first = world.active()
+    renamed = World()
+    del renamed.document["pipelines"]["payments-scan"]
+    renamed.document["pipelines"]["checkout"] = renamed.document["pipelines"].pop("payments")
+    snyk(renamed, "checkout", EXECUTION, "snyk/project_one.json")
+    assert renamed.active() == first
+
+
+def test_a_first_attempt_that_ends_late_does_not_speak_over_the_second() -> None:
+    """The build's first call still runs when its retry comes, is judged and ends: the record is the retry's."""
+    world = World()
+    key = f"{FOLDER}/index.html"
+    put, waiting, done = world.s3.put_object, [key], []
+
+    def late(**request: Any) -> Any:
+        if request["Key"] in waiting:
+            waiting.clear()
+            done.append(world.scan(grype(HIGH)).answer.verdict)  # the retry, from beginning to end
+        return put(**request)
+
+    world.s3.put_object = late  # type: ignore[method-assign]
+    with pytest.raises(Exception, match="written by another call"):
+        world.scan(grype(LOW))
+    assert done == [Verdict.FINDINGS]
+    assert world.record().answer.verdict is Verdict.FINDINGS
+
+
+def test_the_findings_of_a_scanner_that_left_the_settings_are_archived() -> None:
+    world = World()
+    world.scan(grype(HIGH))
+    world.scan(real("git-secrets/source_many.txt"), scanner="git-secrets", scope="source", exit_code=1)
+    assert len(world.active()) == 4
+    payments = world.document["pipelines"]["payments"]
+    del payments["gate"]["grype"]
+    payments["required"] = {
+        stage: [scan for scan in scans if scan["scanner"] != "grype"] for stage, scans in payments["required"].items()
+    }
+    world.clock.sleep(60)
+    world.scan(real("git-secrets/source_many.txt"), scanner="git-secrets", scope="source", exit_code=1)
+    assert {name.split("/")[2] for name in world.active()} == {"git-secrets-source"}
+    assert len(world.active()) == 3
+
+
+def test_what_a_scan_retires_is_of_its_own_branch_alone() -> None:
+    world = World()
+    one = real("snyk/project_one.json")
+    scan_of_branch(world, "feature/refunds", EXECUTION, one)
+    del world.document["pipelines"]["payments-scan"]
+    world.scan(grype(LOW))
+    assert sorted(name.split("/")[1] for name in world.active()) == ["feature-refunds", "main"]

@@ -234,7 +234,7 @@ def test_findings_of_ever_changing_ids_do_not_fill_the_inventory() -> None:
 def test_of_too_many_archived_findings_the_oldest_delivered_are_dropped_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(inventory, "KEPT_MOST", 3)
     unsent = scanned(scanned(None, "a", started=0), started=1)
-    sent = scanned(unsent, "b", "c", started=2)
+    sent = scanned(unsent, "y", "c", started=2)
     for number, names in enumerate(["c", "", "d", ""]):
         done = {name: entry.pending for name, entry in sent.entries.items() if name != "a"}
         sent = scanned(noted(sent, sent.entries, done)[0], *names, started=3 + number)

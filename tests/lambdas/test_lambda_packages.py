@@ -219,6 +219,7 @@ def test_the_packaged_importer_judges(run: Any, aws: Aws, recorded: Recorded) ->
     aws.answers[f"GET {inventory}/{MAIN}/deleted.json.gz"] = (404, NO_SUCH_KEY)
     aws.answers[f"GET {inventory}/{MAIN}/grype-image--payments.json.gz"] = (404, NO_SUCH_KEY)
     aws.answers[f"PUT {inventory}/{MAIN}/grype-image--payments.json.gz"] = (200, b"")
+    aws.answers["GET /reports"] = (200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
     answer, (line,) = run("findings_importer", recorded("gate_report"), ":payments_grype", REPORTS_BUCKET="reports")
     assert answer["verdict"] == line["verdict"] == "no-evidence"
     last, body = aws.asked[-1]

@@ -320,3 +320,19 @@ def test_a_policy_cannot_be_changed_after_it_was_read() -> None:
             mapping["grype"] = None  # type: ignore[index]
     for value in (GateRule, Waiver, Scan, PipelinePolicy, Policy):
         assert value.__dataclass_params__.frozen  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "scanner", "scope", "made"),
+    [
+        ("payments", "grype", "image", True),
+        ("payments", "grype", "dependencies", False),  # Grype is required, but not for that
+        ("payments", "snyk", "dependencies", True),  # in the gate, and in no list of what is required
+        ("payments", "snyk-code", "code", False),
+        ("payments-scan", "snyk", "dependencies", True),
+        ("payments-scan", "snyk", "image", False),
+        ("payments-scan", "grype", "image", False),
+    ],
+)
+def test_a_pipeline_says_which_scans_it_makes(pipeline: str, scanner: str, scope: str, made: bool) -> None:
+    assert Policy.parse(policy_bytes()).pipelines[pipeline].makes(scanner, scope) is made

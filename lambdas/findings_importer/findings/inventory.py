@@ -201,7 +201,7 @@ def noted(
         elif workflow:
             pending.add(SUPPRESS if entry.acceptance else REOPEN)
             crossed.add(name)
-        entries[name] = _small(replace(entry, pending=frozenset(pending)), unsent=False)
+        entries[name] = _small(replace(entry, pending=frozenset(pending)))
     return replace(inventory, entries=entries), frozenset(crossed)
 
 
@@ -256,9 +256,9 @@ def _is_over(entry: Entry, now: datetime) -> bool:
     return entry.archived_at is not None and now - entry.archived_at >= KEPT
 
 
-def _small(entry: Entry, *, unsent: bool = True) -> Entry:
-    """An archived entry without what is no longer needed; one that is still to be sent only if ``unsent``."""
-    if entry.active or (IMPORT in entry.pending and not unsent):
+def _small(entry: Entry) -> Entry:
+    """An archived entry without what is no longer needed."""
+    if entry.active:
         return entry
     return replace(entry, document=(slim if IMPORT in entry.pending else stub)(entry.document))
 

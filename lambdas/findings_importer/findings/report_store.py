@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 
 from findings.projection import ConflictError
 
-# A report is read whole, and as Python objects it is several times as large: the function has 1,024 MB.
+# A report is read whole, and as Python objects it is several times as large: the function has 2,048 MB.
 RAW_LIMIT: Final = 64 * 1024 * 1024
 JSON: Final = "application/json; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"

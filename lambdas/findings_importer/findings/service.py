@@ -147,7 +147,10 @@ class Importer:
         subject = judgement.subject
         where = folder(subject.pipeline, subject.execution, subject.scanner, subject.scope)
         try:
-            return judgement, self.project(judgement, started, where)
+            delivered = self.project(judgement, started, where)
+            # Nobody else would ever come by the findings of a scanner or pipeline that has left the settings.
+            delivered += self.projection.retire(subject.repository, subject.branch, self.is_scanned, self.clock())
+            return judgement, delivered
         except DELIVERY_ERRORS as error:
             return _failed(judgement, f"the findings could not be recorded: {error}"), None
 
@@ -196,8 +199,8 @@ class Importer:
         """Whether a pipeline of the policy still makes such scans."""
         return any(
             one.repository == scope.repository
-            and scope.scanner in one.gate
             and one.branch in (None, scope.branch)
+            and one.makes(scope.scanner, scope.scope)
             and self.target(name, scope.scanner, scope.scope, scope.branch) == scope.target
             for name, one in self.policy.pipelines.items()
         )
