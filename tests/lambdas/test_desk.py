@@ -264,6 +264,7 @@ def test_a_reader_that_has_seen_enough_is_no_error() -> None:
 
 def test_every_scanner_of_the_contract_has_a_parser_and_nothing_else_has() -> None:
     from common.contract import READ_ONLY_SCANNERS, SCOPES
-    from findings.parsers import PARSERS
+    from findings.parsers import PARSERS, parser
 
     assert set(PARSERS) == set(SCOPES) | READ_ONLY_SCANNERS
+    assert all(callable(parser(scanner)) for scanner in PARSERS)

@@ -214,6 +214,29 @@ def test_the_reason_is_a_whole_sentence(report: Any, exit_code: int, changes: di
     assert verdict_on(report, exit_code, rule=replace(RULE, **changes)).reason == reason
 
 
+def test_a_scanner_that_does_not_name_its_image_need_not() -> None:
+    terms = Terms(RULE, (), TODAY, STARTED)
+    for scanner, scope in [("snyk-container", "image"), ("zap", "staging")]:
+        assert judge(subject(scanner, scope), ScanResult(), 0, terms).verdict is Verdict.PASS
+        foreign = judge(subject(scanner, scope), ScanResult(digest=OTHER_DIGEST), 0, terms)
+        assert foreign.reason == f"the report is about image {OTHER_DIGEST}, not {DIGEST}"
+
+
+def test_a_report_of_an_image_is_none_of_the_folder() -> None:
+    of_folder = replace(subject("grype", "dependencies"), digest="")
+    judgement = judge(of_folder, scan(digest=""), 0, Terms(RULE, (), TODAY, STARTED))
+    assert (judgement.verdict, judgement.reason) == (
+        Verdict.NO_EVIDENCE,
+        "the report is about an image, not a folder",
+    )
+
+
+def test_an_exit_code_that_no_finding_explains_is_said_so() -> None:
+    ended = "grype ended with exit code 1, but its report has no finding"
+    assert verdict_on(scan(), 1).reason == ended
+    assert verdict_on(scan(finding(suppressed="by its tool")), 1).reason == f"{ended} but suppressed ones"
+
+
 def test_the_clocks_may_differ_by_a_quarter_of_an_hour_and_no_more() -> None:
     edge = STARTED - timedelta(minutes=15)
     assert verdict_on(scan(made_at=edge)).verdict is Verdict.PASS

@@ -15,7 +15,7 @@ from common.contract import DIGEST
 from common.strict import clean, shown
 from findings.model import Cvss, Finding, Kind, Package, ScanResult, Severity, UnreadableError
 from findings.parsers.grading import ERROR_LIMIT, cves, cwes, grade, moment, others
-from findings.parsers.reading import document, inner, listing, mapping, number, objects, required, word, words
+from findings.parsers.reading import consumed, document, inner, listing, mapping, number, objects, required, word, words
 
 # The order is Grype's own (grype/vulnerability/severity.go): unknown, negligible, low, medium, high, critical.
 GRADES: Final[Mapping[str, Severity]] = MappingProxyType(
@@ -47,7 +47,9 @@ def parse(report: bytes) -> ScanResult:
     if descriptor.get("name") != "grype":
         raise UnreadableError("descriptor.name is not grype: another tool's report")
     errors = _database(descriptor.get("db"))
-    findings = [_finding(mapping(one, "a match"), errors, "") for one in listing(given.get("matches"), "matches")]
+    findings = [
+        _finding(mapping(one, "a match"), errors, "") for one in consumed(listing(given.get("matches"), "matches"))
+    ]
     if given.get("ignoredMatches") is not None:
         for one in listing(given["ignoredMatches"], "ignoredMatches"):
             match = mapping(one, "an ignored match")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from findings.model import UnreadableError
 
@@ -40,6 +40,13 @@ def listing(value: object, where: str) -> list[object]:
     if not isinstance(value, list):
         raise UnreadableError(f"{where} is no list")
     return value
+
+
+def consumed(values: list[object]) -> Iterator[object]:
+    """The values in their order, each forgotten as it is taken: a large report need not be there twice, read and unread."""
+    values.reverse()
+    while values:
+        yield values.pop()
 
 
 def required(value: object, where: str) -> str:
