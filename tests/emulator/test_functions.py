@@ -31,6 +31,7 @@ NINE = (REPORTS / "many.json").read_bytes()
 CLEAN = (REPORTS / "none.json").read_bytes().replace(
     b"sha256:6bea45f4e050ffdbb3a0f57a6c6f16318314a482f31442c4461a72a3ee2f3ee6", DIGEST.encode()
 )  # fmt: skip
+CLEAN_FOLDER = json.dumps(json.loads(NINE) | {"matches": []}).encode()
 NO_SECRET = f"# git-secrets, scope source, commit {COMMIT}, 12 files, proved with a planted key\n# end: 0 findings\n"
 
 
@@ -195,14 +196,14 @@ def test_the_guard_lets_through_what_passed_and_names_what_is_missing(
     assert "grype dependencies: no verdict is recorded" in message
     assert "git-secrets" not in message
     assert "grype image" not in message
-    done = world.gate(tmp_path, "payments", execution, "grype", "dependencies", CLEAN)
+    done = world.gate(tmp_path, "payments", execution, "grype", "dependencies", CLEAN_FOLDER)
     assert done.returncode == 0, done.stderr
     assert world.guard("payments", execution)["operation"] == "PutJobSuccessResult"
 
 
 def test_a_build_cannot_call_for_another_scanner(world: World, execution: str, tmp_path: Path) -> None:
     """The alias under which the function is called reaches it through Lambda itself."""
-    assert world.ask("payments", execution, "grype", "dependencies", CLEAN, "payments_git-secrets") == "tool-error"
+    assert world.ask("payments", execution, "grype", "dependencies", CLEAN_FOLDER, "payments_git-secrets") == "tool-error"
     folder = f"reports/payments/{execution}/grype-dependencies"
     assert world.keys(folder) == {f"{folder}/raw.json"}
 
@@ -241,7 +242,7 @@ def test_scans_at_the_same_time_end_in_one_inventory(world: World) -> None:
     nine, created = agreed(), {name: one["CreatedAt"] for name, one in world.findings("payments").items()}
     assert list(nine.values()) == ["ACTIVE"] * 9
     with ThreadPoolExecutor(3) as builds:
-        assert list(builds.map(scan, (NINE, CLEAN, NINE))) == ["findings", "pass", "findings"]
+        assert list(builds.map(scan, (NINE, CLEAN_FOLDER, NINE))) == ["findings", "pass", "findings"]
     assert agreed() in (nine, dict.fromkeys(nine, "ARCHIVED"))
     with ThreadPoolExecutor(2) as builds:
         assert list(builds.map(scan, (NINE, NINE))) == ["findings", "findings"]

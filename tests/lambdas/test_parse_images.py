@@ -75,6 +75,56 @@ def test_grype_facts_of_one_match() -> None:
     assert "https://nvd.nist.gov/vuln/detail/CVE-2021-32740" in one.references
 
 
+def grype_match(artifact: dict[str, Any], **vulnerability: Any) -> bytes:
+    """A report about one package of a folder, with no more in it than given."""
+    match = {"vulnerability": {"id": "CVE-2024-1", "severity": "High", **vulnerability}, "artifact": artifact}
+    source = {"type": "directory", "target": "/src"}
+    return dump({"matches": [match], "source": source, "descriptor": {"name": "grype", "version": "0.100.0"}})
+
+
+def test_grype_a_package_of_which_little_is_known() -> None:
+    (one,) = grype.parse(grype_match({"name": "libfoo"})).findings
+    assert one.title == "CVE-2024-1 in libfoo"
+    assert (one.location, one.path, one.description, one.remediation, one.url) == ("libfoo", "", "", "", "")
+    assert one.packages == (Package("libfoo"),)
+    assert one.references == ()
+    assert one.fixable is None
+
+
+def test_grype_what_to_do_and_where_it_is_written() -> None:
+    places = [{"path": "/b"}, {"path": "/a"}, {"path": ""}, {"path": "/b"}]
+    artifact = {"name": "libfoo", "version": "1.0", "type": "deb", "locations": places}
+    report = grype_match(
+        artifact,
+        fix={"versions": ["1.1", "2.0"], "state": "fixed"},
+        dataSource="https://security.example.com/CVE-2024-1",
+        urls=["https://example.com/1", "https://example.com/2"],
+    )
+    (one,) = grype.parse(report).findings
+    assert one.remediation == "Update libfoo to 1.1 or 2.0."
+    assert one.packages == tuple(Package("libfoo", "1.0", "deb", path, ("1.1", "2.0")) for path in ("/a", "/b"))
+    assert (one.location, one.path, one.key) == ("/a", "/a", ("deb", "libfoo", "/a", "/b"))
+    assert one.url == "https://security.example.com/CVE-2024-1"
+    assert one.references == (one.url, "https://example.com/1", "https://example.com/2")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"vulnerability": None}, "a match's vulnerability is no object"),
+        ({"artifact": []}, "a match's artifact is no object"),
+        ({"vulnerability": {"severity": "High"}}, "a vulnerability's id is missing or no text"),
+        ({"artifact": {"version": "1"}}, "an artifact's name is missing or no text"),
+    ],
+)
+def test_grype_a_match_needs_what_names_it(change: dict[str, Any], message: str) -> None:
+    report = load("grype/fix_not_available.json")
+    report["matches"][0] |= change
+    with pytest.raises(UnreadableError) as unreadable:
+        grype.parse(dump(report))
+    assert str(unreadable.value) == message
+
+
 def test_grype_does_not_know_of_a_fix() -> None:
     (one,) = grype.parse(read("grype/fix_not_available.json")).findings
     assert (one.rule, one.fixable, one.packages[0].fixed_in) == ("CVE-2009-3882", None, ())  # its state is "unknown"

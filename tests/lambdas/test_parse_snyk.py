@@ -326,6 +326,43 @@ def test_a_license_issue() -> None:
     assert only(project(issue(id="snyk:lic:npm:x:GPL-3.0"))).kind is Kind.LICENSE
 
 
+def test_an_issue_of_a_license_may_say_so_by_its_type_alone() -> None:
+    found = only(project(issue(id="acme-forbids-gpl", type="license")))
+    assert (found.kind, found.url) == (Kind.LICENSE, "")
+    assert only(project(issue(type="vuln"))).kind is Kind.VULNERABILITY
+
+
+@pytest.mark.parametrize(
+    ("names", "name"),
+    [
+        ({"name": "a", "packageName": "b", "moduleName": "c"}, "a"),
+        ({"name": None, "packageName": "b", "moduleName": "c"}, "b"),
+        ({"name": None, "packageName": None, "moduleName": "c"}, "c"),
+    ],
+)
+def test_a_packages_name_stands_in_one_of_three_places(names: dict[str, Any], name: str) -> None:
+    found = only(project(issue(**names, **{"from": None})))
+    assert [package.name for package in found.packages] == [name]
+    assert found.key == ("requirements.txt", name)
+    assert found.location == f"requirements.txt > {name}"
+
+
+def test_an_issue_of_which_little_is_known() -> None:
+    found = only(project(issue(title=None, alternativeIds=["SNYK-OLD-1", "SNYK-PYTHON-DJANGO-1"])))
+    assert found.title == "SNYK-PYTHON-DJANGO-1"
+    assert found.aliases == ("SNYK-OLD-1",)
+    assert found.references == ("https://security.snyk.io/vuln/SNYK-PYTHON-DJANGO-1",)
+    nameless = only(project(issue(name=None, packageName=None, **{"from": None})))
+    assert (nameless.packages, nameless.key) == ((), ("requirements.txt", ""))
+    assert only(project(issue(**{"from": ["django@2.2"]}))).key == ("requirements.txt", "django")  # no root before it
+    with pytest.raises(UnreadableError, match=r"^an issue's id is missing or no text$"):
+        snyk.parse(dump(project(issue(id=None))))
+
+
+def test_dependencies_of_all_projects_count() -> None:
+    assert snyk.parse(dump([project(), project(dependencyCount=0)])).nothing == ""
+
+
 def test_scores_by_version() -> None:
     """Snyk's own `cvssScore` is of CVSS 4.0 here, and `CVSSv3` the vector of another score."""
     four = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:L/VI:N/VA:N/SC:N/SI:N/SA:N"
