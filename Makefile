@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiled modules are kept: the synthesis is twice as fast with them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup synth test check bench lock schema clean
+.PHONY: help setup synth test check bench mutate lock schema clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -59,6 +59,9 @@ check: .venv/.dev .venv-check/.done  ## linters, types, public checkers
 bench: .venv/.dev  ## time and memory: make synth against the plain import of the bindings, and the findings importer
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_importer.py
+
+mutate: .venv/.dev  ## what the tests of gate, guard, identity and severities do not notice (20 minutes; ARGS=gate for some files)
+	$(BIN)/python -m tools.mutate $(ARGS)
 
 UV := uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 lock:  ## write the lock files anew from pyproject.toml (needs uv)

@@ -6,9 +6,9 @@ from cdktf_cdktf_provider_aws.s3_object import S3Object
 from constructs import Construct
 
 from modules.encryption import Key
+from modules.findings_importer import JUDGED, PUSHES
 from modules.function import asset
 from modules.iam import grant, when
-from modules.findings_importer import JUDGED, PUSHES
 from modules.names import identifier
 from modules.notifications import Topic, make_topic
 from modules.source import make_repository

@@ -47,7 +47,13 @@ def policy_json(settings: Settings) -> bytes:
     names = Names(settings.project)
     pipelines: dict[str, Any] = {}
     for name, pipeline in settings.pipelines.items():
-        own: dict[str, Any] = {"branch": None, "registry": None, "host": None, "separation_of_duties": False, "required": {}}
+        own: dict[str, Any] = {
+            "branch": None,
+            "registry": None,
+            "host": None,
+            "separation_of_duties": False,
+            "required": {},
+        }
         if isinstance(pipeline, DeliveryPipeline):
             own = {
                 "branch": pipeline.branch,

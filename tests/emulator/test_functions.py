@@ -203,7 +203,9 @@ def test_the_guard_lets_through_what_passed_and_names_what_is_missing(
 
 def test_a_build_cannot_call_for_another_scanner(world: World, execution: str, tmp_path: Path) -> None:
     """The alias under which the function is called reaches it through Lambda itself."""
-    assert world.ask("payments", execution, "grype", "dependencies", CLEAN_FOLDER, "payments_git-secrets") == "tool-error"
+    assert (
+        world.ask("payments", execution, "grype", "dependencies", CLEAN_FOLDER, "payments_git-secrets") == "tool-error"
+    )
     folder = f"reports/payments/{execution}/grype-dependencies"
     assert world.keys(folder) == {f"{folder}/raw.json"}
 
