@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from common.pushes import Push
 from findings.events import Events, Handled, UnjudgedEventError
+from findings.service import Importer, Outcome
 from importer_world import World
 from lambda_fakes import COMMIT, EXECUTION, OTHER_EXECUTION
 from s3_fake import DIGEST, STARTED
@@ -366,3 +367,8 @@ def test_a_damaged_event_is_one_error_and_changes_nothing(data: st.DataObject) -
         world.event(event)
     except UnjudgedEventError:
         assert world.s3.log == []
+
+
+@pytest.mark.parametrize("value", [Handled, Events, Importer, Outcome])
+def test_nothing_is_changed_in_place(value: type) -> None:
+    assert value.__dataclass_params__.frozen  # type: ignore[attr-defined]

@@ -573,3 +573,9 @@ def test_the_folder_of_a_branch_can_be_recognized() -> None:
     long = "b" * 61
     digest = hashlib.sha256(long.encode()).hexdigest()[:16]
     assert folder("payments", long) == f"inventory/payments/{digest}-{'b' * 60}"
+
+
+@pytest.mark.parametrize("record", [Scope, Scan, Entry, Inventory])
+def test_records_are_values_and_small(record: type) -> None:
+    assert record.__dataclass_params__.frozen  # type: ignore[attr-defined]
+    assert "__slots__" in vars(record)  # ten thousand of them are held at once

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import pytest
@@ -172,3 +172,8 @@ def test_nothing_else_is_ever_a_push(event: object, data: bytes) -> None:
         Push.of_event(event)
     with pytest.raises(MalformedError):
         Push.parse(data)
+
+
+def test_a_push_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        PUSH.pusher = "arn:aws:iam::123456789012:user/zoe"  # type: ignore[misc]

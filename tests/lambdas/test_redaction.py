@@ -28,6 +28,14 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl-_x"
 
 # The text, and what must be gone from it.
 SECRETS = [
+    ("DB_PASS: hunter2x", "hunter2x"),
+    ("db_pass=hunter2x", "hunter2x"),
+    ("mysql://db?user=ann&pass=hunter2x&x=1", "hunter2x"),
+    ("ENV DB_PASSWORD hunter2x", "hunter2x"),
+    ("RUN curl -u bob:hunter2x https://example.com", "hunter2x"),
+    ("curl --user 'bob:hunter2x' https://example.com", "hunter2x"),
+    ('<add key="Password" value="hunter2x"/>', "hunter2x"),
+    ("redirect=%2F%3Fpassword%3Dhunter2x%26next%3D1", "hunter2x"),
     (f"key {AWS_KEY} in main.py", AWS_KEY),
     (f"temporary ASIA{AWS_KEY[4:]}", f"ASIA{AWS_KEY[4:]}"),
     (f"aws_secret_access_key = {AWS_SECRET}", AWS_SECRET),
@@ -117,6 +125,10 @@ def test_what_stands_around_a_secret_stays(text: str, redacted: str) -> None:
 
 SHA256 = "sha256:9834876dcfb05cb167a5c24953eba58c4ac89b1adf57f28f2f9d09af107ee8f0"
 ORDINARY = [
+    "a pass: 12 tests ran, the compass=north and a bypass: see below",
+    "curl -u is an option; curl before 8.4.0 is vulnerable: upgrade it",
+    "ENV PATH /usr/local/bin and ENV LANG C.UTF-8",
+    '<add key="Timeout" value="30"/> and name="title" value="a token"',
     "CVE-2024-21626 and GHSA-xr7r-f8xq-vfvv in runc 1.1.5-1+deb12u1",
     f"secret scan of {SHA256}",
     f"token of {SHA256[7:]}, secret in commit 9c1185a5c5e9fc54612808977ee8f548b2258d31",

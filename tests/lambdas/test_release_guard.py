@@ -30,7 +30,7 @@ from guard.call import GuardCall
 from guard.duties import person
 from guard.executions import PAGE_LIMIT, Attempt, PipelineExecutions
 from guard.report_store import KEY_LIMIT, RECORD_LIMIT, ReportStore
-from guard.service import Guard, RefusedError
+from guard.service import Clearance, Guard, RefusedError
 from guard_world import (
     ANN,
     DIGEST,
@@ -1169,3 +1169,8 @@ def test_today_is_utcs(
 def test_the_limit_is_the_models(module: ModuleType) -> None:
     model = botocore.session.get_session().get_service_model("codepipeline")
     assert model.shape_for("Message").metadata["max"] == module.MESSAGE_LIMIT
+
+
+@pytest.mark.parametrize("value", [GuardCall, Attempt, PipelineExecutions, ReportStore, Clearance, Guard])
+def test_what_was_decided_cannot_be_changed(value: type) -> None:
+    assert value.__dataclass_params__.frozen  # type: ignore[attr-defined]

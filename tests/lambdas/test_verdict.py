@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -503,3 +503,14 @@ def test_a_pass_is_nothing_else(data: st.DataObject) -> None:
     if not elsewhere:
         assert sum(vars(judgement.counts).values()) == len(found)
         assert [blocks(one, rule) for one in bad] == [True] * len(bad)
+
+
+def test_a_report_of_the_registry_names_its_image() -> None:
+    judgement = verdict_on(scan(digest="", target=""), scanner="ecr")
+    assert judgement.verdict is Verdict.NO_EVIDENCE
+    assert judgement.reason == f"the report does not say which image it is about; {DIGEST} is right"
+
+
+def test_terms_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Terms(RULE, (), TODAY).host = "other"  # type: ignore[misc]

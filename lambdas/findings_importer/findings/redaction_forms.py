@@ -51,6 +51,29 @@ _FORMS: Final = (
         r"(?i:authorization[\"']?[ \t]{0,5}[:=][ \t]{0,5}[\"']?(?:basic|bearer|token|apikey|negotiate|ntlm))"
         r"[ \t]{1,5}(?P<secret>[^\s\"'<,;]{8,})",
     ),
+    # Names that alone are words of prose: only with what makes them a setting.
+    (
+        ("pass",),
+        r"(?i:(?:[a-z0-9]{1,30}[_-]pass[ \t]{0,3}[:=]|(?<![a-z])pass[ \t]{0,3}=(?!=))[ \t]{0,3}[\"']?)"
+        r"(?P<secret>[^\s\"'&<>;,\[\]$*]{3,})",
+    ),
+    # A Dockerfile's older form, as Snyk quotes instructions: ENV NAME value
+    (
+        ("env ",),
+        r"(?i:\benv[ \t]{1,3}[a-z0-9_]{0,40}(?:pass|pwd|secret|token|api_?key)[a-z0-9_]{0,20})[ \t]{1,3}"
+        r"(?P<secret>[^\s\"'<>\[\]$]{3,})",
+    ),
+    (
+        ("curl",),
+        r"(?i:\bcurl\b[^\n]{0,200}?[ \t](?:-u|--user)[ \t=]{1,3}[\"']?[^\s:\"']{1,64}:)(?P<secret>[^\s\"'\[\]]+)",
+    ),
+    # <add key="Password" value="..."/>
+    (
+        ("value=",),
+        r"(?i:(?:key|name)=[\"'][a-z0-9_.:-]{0,60}(?:passw(?:or)?d|pwd|secret|token)[\"'][ \t]{1,5}value=[\"'])"
+        r"(?P<secret>[^\"'<>\[\]]+)",
+    ),
+    (("%3d",), r"(?i:(?:passw(?:or)?d|pwd|secret|token|api_?key)%3d)(?P<secret>(?:(?!%26)[^\s&\"'<>\[\]]){1,500})"),
     # Signed URLs and headers of AWS and Azure.
     (("signature=", "sig="), r"(?i:[?&; ,](?:x-amz-signature|signature|sig)=)(?P<secret>[^\s&,\"'<>]+)"),
 )
@@ -58,7 +81,7 @@ _FORMS: Final = (
 # AWS's key ids are too short to tell anything in lower case.
 HINTS: Final = (
     *("eyj", "aiza", "xox", "xapp-", "glpat-", "sk-", "pypi-age", "hooks.slack.com/", "snyk auth"),
-    *("secret", "key", "token", "bearer", "basic", "cookie"),
+    *("secret", "key", "token", "bearer", "basic", "cookie", "pass", "pwd", "curl"),
 )
 URL_USER: Final = re.compile(r"://[^\s/\"'<>]*@")
 CAPITAL_HINTS: Final = ("IA", "ACCA")
