@@ -1,7 +1,9 @@
 """Mutation test of the code that judges: gate, guard, identity, severities and what they are read from.
 
-Each mutant (``tools/mutations.py``) is imported in place of its module, in a process of its own, and those tests run that
-reach the changed statement, fastest first, until one fails. What no test notices is printed, with a score for each file.
+Each mutant (``tools/mutations.py``) runs in a process of its own: a changed function is put in place of the imported one, and
+those tests run that reach the changed statement, fastest first, until one fails; for a changed table or limit the tests are
+imported anew and all run. What no test notices is printed, with a score for each file.
+
 mutmut changes nothing at the level of a module (tables of severities, limits, patterns), deletes no statement and wants
 names that are paths (here each function's directory is an import root); cosmic-ray deletes nothing and takes seconds for
 each mutant. So this is a tool of our own: only what the tests need is in it.
@@ -38,6 +40,7 @@ from tools.mutations import Mutant, mutants
 ROOT = Path(__file__).resolve().parent.parent
 EQUIVALENT = ROOT / "tools" / "mutate_equivalent.yaml"
 GOAL = 90.0  # per cent
+_BROKEN = 70
 _NO_FAILURE = (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED)
 SLOW = 3.0  # seconds; a test that takes longer is left out, and named
 
@@ -148,9 +151,13 @@ class Session:
         limit = 10 + 5 * sum(baseline.seconds.values())
 
         def work(mutant: Mutant) -> Callable[[], int]:
-            return lambda: self._noticed(mutant, [items[name] for name in baseline.tests(mutant)])
+            return lambda: self._noticed(mutant.code, [items[name] for name in baseline.tests(mutant)])
 
         inner = [number for number, mutant in enumerate(self._found) if not baseline.at_import(mutant)]
+        unchanged = compile(self._path.read_bytes(), str(self._path), "exec", dont_inherit=True)
+        codes = children([lambda: self._noticed(unchanged, session.items)], 1, limit)
+        if codes != [0]:
+            raise pytest.UsageError("the tests notice a change where there is none")
         codes = children([work(self._found[number]) for number in inner], self._jobs, limit)
         answer = {
             "limit": limit,
@@ -188,8 +195,8 @@ class Session:
                 result.reached.setdefault(line, set()).add(name)
         return result
 
-    def _noticed(self, mutant: Mutant, items: Sequence[pytest.Item]) -> int:
-        become(self._functions, mutant.code)
+    def _noticed(self, code: CodeType, items: Sequence[pytest.Item]) -> int:
+        become(self._functions, code)
         for item, following in zip(items, [*items[1:], None], strict=True):
             run(item, following)
         return 0
@@ -252,6 +259,8 @@ def children(work: Sequence[Callable[[], int]], jobs: int, limit: float) -> list
             if done:
                 del running[child]
                 codes[number] = os.waitstatus_to_exitcode(status)
+                if codes[number] == _BROKEN:
+                    sys.exit("this tool failed itself: no score would mean anything")
         time.sleep(0.002)
     return codes
 
@@ -262,7 +271,7 @@ def forked(work: Callable[[], int]) -> int:
     if child := os.fork():
         return child
     os.setpgid(0, 0)
-    code = 70
+    code = _BROKEN
     try:
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):
@@ -301,16 +310,24 @@ def survivors(path: Path, names: Sequence[str], found: Sequence[Mutant], jobs: i
     for name, taken in answer["slow"].items():
         print(f"  left out, takes {taken:.0f} s: {name}")
 
-    def work(mutant: Mutant) -> Callable[[], int]:
+    limit: float = answer["limit"]
+
+    def work(code: CodeType) -> Callable[[], int]:
         def imported_anew() -> int:
-            instead(path, mutant.code)
-            return next(
-                (code for name in names if (code := collect([name], Without(answer["slow"]))) not in _NO_FAILURE), 0
-            )
+            instead(path, code)
+            for name in names:  # each in a process of its own: pytest runs once in each
+                (result,) = children([lambda: collect([name], Without(answer["slow"]))], 1, limit)  # noqa: B023
+                if result not in _NO_FAILURE:
+                    return 1
+            return 0
 
         return imported_anew
 
-    codes = children([work(found[number]) for number in answer["outer"]], jobs, answer["limit"] + 10)
+    unchanged = compile(path.read_bytes(), str(path), "exec", dont_inherit=True)
+    changed = [unchanged, *(found[number].code for number in answer["outer"])]
+    first, *codes = children([work(code) for code in changed], jobs, 10 + limit * len(names))
+    if first:
+        sys.exit(f"{path.relative_to(ROOT)}: its tests notice a change where there is none")
     alive = [*answer["alive"], *(number for number, code in zip(answer["outer"], codes, strict=True) if code == 0)]
     return [found[number] for number in sorted(alive)]
 
