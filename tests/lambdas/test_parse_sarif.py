@@ -528,7 +528,7 @@ def at(uri: Any, **changes: Any) -> Finding:
         ("file:///srv/agent/conf/x.yml", "conf/x.yml"),
         ("file:///srv/x.yml", "x.yml"),
         ("file:///etc/passwd", "/etc/passwd"),
-        ("file://build.example.com/work/a.c", "/work/a.c"),
+        ("file://build.example.com/src/a.c", "/src/a.c"),
         ("/workspace/a.c", "/workspace/a.c"),
         ("", ""),
     ],
