@@ -109,7 +109,12 @@ class FindingsImporter:
             statements=[
                 *allow_objects(
                     key,
-                    read=reports.objects("reports/*/raw.json", "reports/*/raw.txt", "inventory/*"),
+                    # A verdict is never read, but replaced only if it is still the one of this call: for a PutObject with
+                    # If-Match S3 wants the permission to read the object, too.
+                    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+                    read=reports.objects(
+                        "reports/*/raw.json", "reports/*/raw.txt", "inventory/*", "reports/*/verdict.json"
+                    ),
                     write=reports.objects(*JUDGED, *([] if not pushed else [PUSHES])),
                 ),
                 reports.allow_find(),
