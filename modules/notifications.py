@@ -15,6 +15,10 @@ from modules.encryption import Key
 from modules.iam import Statement, allow, document, grant, when
 from modules.names import identifier
 
+# "You can't use of Condition blocks in Amazon SNS topic policies for EventBridge": with one, every event would be dropped
+# without a word. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
+_EVENTS = "events.amazonaws.com"
+
 
 @dataclass(frozen=True)
 class Topic:
@@ -62,17 +66,20 @@ def make_topic(
             [topic.arn],
         ),
     ]
-    if services:
+    conditional = [service for service in services if service != _EVENTS]
+    if conditional:
         statements.append(
             grant(
                 "Publishers",
                 "Service",
-                services,
+                conditional,
                 ["sns:Publish"],
                 [topic.arn],
                 when("StringEquals", "aws:SourceAccount", account.id),
             )
         )
+    if _EVENTS in services:
+        statements.append(grant("EventRules", "Service", [_EVENTS], ["sns:Publish"], [topic.arn]))
     SnsTopicPolicy(
         scope,
         f"{id_}_policy",
