@@ -179,16 +179,16 @@ class Pipeline:
         statements = [
             *allow_objects(
                 context.key,
-                read=[
-                    *artifact(context.scripts_key, *action.reads),
-                    *artifact(*(f"{context.artifact_prefix}/{name}/*" for name in action.inputs)),
-                ],
+                read=artifact(context.scripts_key, *action.reads),
+                read_versions=artifact(*(f"{context.artifact_prefix}/{name}/*" for name in action.inputs)),
                 write=[
                     *artifact(*action.writes),
                     *artifact(*(f"{context.artifact_prefix}/{name}/*" for name in action.outputs)),
                     *context.reports.objects(*action.reports),
                 ],
             ),
+            # https://docs.aws.amazon.com/codebuild/latest/userguide/setting-up-service-role.html (S3BucketIdentity)
+            allow("ArtifactBucket", ["s3:GetBucketAcl", "s3:GetBucketLocation"], [context.artifacts.arn]),
             *((gate.allow_invoke("Gate"),) if action.calls_gate else ()),
             *action.statements,
         ]
@@ -239,8 +239,14 @@ class Pipeline:
         actions = [action for stage in stages for action in stage.actions]
         artifacts = context.artifacts.objects(f"{context.artifact_prefix}/*")
         statements = [
-            *allow_objects(context.key, read=artifacts, write=artifacts),
-            allow("ArtifactBucket", ["s3:GetBucketVersioning"], [context.artifacts.arn]),
+            *allow_objects(context.key, read_versions=artifacts, write=artifacts),
+            # S3 asks for it as soon as a PutObject names an ACL, also where the bucket's owner owns everything.
+            allow("ArtifactOwner", ["s3:PutObjectAcl"], artifacts),
+            allow(
+                "ArtifactBucket",
+                ["s3:GetBucketAcl", "s3:GetBucketLocation", "s3:GetBucketVersioning"],
+                [context.artifacts.arn],
+            ),
             context.repository.allow_source_action(),
             allow(
                 "Builds",

@@ -68,15 +68,20 @@ class Bucket:
         return allow("Find", ["s3:ListBucket"], [self.arn])
 
 
-def allow_objects(key: Key, *, read: Sequence[str] = (), write: Sequence[str] = ()) -> list[Statement]:
+def allow_objects(
+    key: Key, *, read: Sequence[str] = (), read_versions: Sequence[str] = (), write: Sequence[str] = ()
+) -> list[Statement]:
     """Read and write S3 objects (their ARNs, from ``Bucket.objects``), and use the key for that.
 
-    A multipart upload needs Decrypt too, so writing includes it:
+    ``read_versions``: objects that are read by their version, as CodePipeline and CodeBuild do with artifacts; nobody else may
+    look at what an object once was. A multipart upload needs Decrypt too, so writing includes it:
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuAndPermissions.html
     """
     statements = []
     if read:
-        statements.append(allow("ReadObjects", ["s3:GetObject", "s3:GetObjectVersion"], read))
+        statements.append(allow("ReadObjects", ["s3:GetObject"], read))
+    if read_versions:
+        statements.append(allow("ReadArtifacts", ["s3:GetObject", "s3:GetObjectVersion"], read_versions))
     if write:
         statements.append(allow("WriteObjects", ["s3:PutObject"], write))
     return [*statements, key.allow_use("s3", write=bool(write))]
