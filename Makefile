@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiled modules are kept: the synthesis is twice as fast with them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup synth test check bench mutate lock schema clean
+.PHONY: help setup synth test check apply-local bench mutate lock schema clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -55,6 +55,9 @@ check: .venv/.dev .venv-check/.done  ## linters, types, public checkers
 	for function in $(FUNCTIONS); do (cd lambdas/$$function && MYPYPATH=.. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml .) || exit 1; done
 	$(BIN)/yamllint --strict pipelines.yaml buildspecs docs tests tools
 	$(BIN)/python tools/check_output.py
+
+apply-local: .venv/.dev .venv-emulator/.done node_modules/.done  ## deploy, plan again, use and destroy pipelines.yaml on an emulated account (7 minutes, offline)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tools.apply_local $(ARGS)
 
 bench: .venv/.dev  ## time and memory: make synth against the plain import of the bindings, and the findings importer
 	$(BIN)/python tools/bench.py

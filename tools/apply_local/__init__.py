@@ -1,0 +1,1 @@
+"""``make apply-local``: the whole life of the emitted Terraform on an emulated account, offline."""

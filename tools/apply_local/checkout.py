@@ -1,0 +1,144 @@
+"""A copy of this project in which a user's own commands run: ``cdktf deploy``, ``terraform plan``, ``cdktf destroy``.
+
+A copy, since state files and ``cdktf.out`` stand beside ``main.py``. Its commands meet the emulator through environment
+variables; the Terraform is what a user would deploy to AWS, unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools import terraform_cli
+from tools.emulator.process import ROOT, Emulator
+
+_COPIED = ("stacks", "modules", "lambdas", "buildspecs", "main.py", "cdktf.json", "package.json", "package-lock.json")
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+_DONE = re.compile(
+    r"(?P<address>[a-z]\w*\.[\w-]+): (?P<what>Creation|Destruction|Modifications) complete after (?P<time>\w+)"
+)
+
+Progress = Callable[[str], None]
+
+
+class FailedError(RuntimeError):
+    """A command of the user's has failed; the message holds the end of what it said."""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """``folder`` holds the copy, ``order`` the stacks in the order of their deployment."""
+
+    folder: Path
+    order: tuple[str, ...]
+    environment: Mapping[str, str]
+
+    @classmethod
+    def make(cls, folder: Path, pipelines: Path, emulator: Emulator, order: Sequence[str]) -> Checkout:
+        """Copy the project to ``folder``, with ``pipelines`` as its pipelines.yaml.
+
+        Raises terraform_cli.TerraformMissingError, and FailedError without node_modules.
+        """
+        if not (ROOT / "node_modules" / ".bin" / "cdktf").exists():
+            raise FailedError("node_modules is missing: npm ci")
+        folder.mkdir()
+        for name in _COPIED:
+            source = ROOT / name
+            if source.is_dir():
+                shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
+            else:
+                shutil.copy(source, folder / name)
+        shutil.copy(pipelines, folder / "pipelines.yaml")
+        (folder / ".venv").symlink_to(Path(sys.prefix))
+        (folder / "node_modules").symlink_to(ROOT / "node_modules")
+        scratch = folder.parent / "terraform"
+        scratch.mkdir()
+        terraform = terraform_cli.find(scratch)
+        named = {name: value for name, value in terraform.environment.items() if name.startswith(("TF_", "CHECKPOINT"))}
+        path = f"{emulator.environment['PATH']}{os.pathsep}{os.defpath}"
+        return cls(folder, tuple(order), {**emulator.environment, **named, "PATH": path, "CI": "1"})
+
+    def stack(self, name: str) -> Path:
+        """Where one stack's Terraform stands."""
+        return self.folder / "cdktf.out" / "stacks" / name
+
+    def deploy(self, progress: Progress) -> None:
+        """``cdktf deploy`` of all stacks. Raises FailedError."""
+        # --skip-provider-lock: the lock would ask the registry for every other platform's checksums.
+        self.run(
+            ["npx", "cdktf", "deploy", *self.order, "--auto-approve", "--skip-provider-lock"], progress, seconds=1200
+        )
+
+    def plan(self, stack: str) -> dict[str, Any]:
+        """What Terraform would change now, as ``terraform show -json`` says it. Raises FailedError."""
+        folder = self.stack(stack)
+        self.run(["terraform", "plan", "-input=false", "-no-color", "-out=now.tfplan"], cwd=folder)
+        shown: dict[str, Any] = json.loads(self.run(["terraform", "show", "-json", "now.tfplan"], cwd=folder))
+        return shown
+
+    def changes(self, stack: str) -> list[str]:
+        """Addresses that a plan would change, each with its actions; outputs count.
+
+        Not what Terraform lists as drift: a bucket's encryption, made after the bucket, is now an attribute of the bucket.
+        """
+        plan = self.plan(stack)
+        found = [
+            f"{change['address']}: {', '.join(change['change']['actions'])}"
+            for change in plan.get("resource_changes", ())
+            if change["change"]["actions"] not in (["no-op"], ["read"])
+        ]
+        return found + [f"output {name}" for name in plan.get("output_changes", {})]
+
+    def run(
+        self, command: Sequence[str], progress: Progress | None = None, *, cwd: Path | None = None, seconds: float = 600
+    ) -> str:
+        """Run one command as the user would, with progress by resource; returns what it printed. Raises FailedError."""
+        began = time.monotonic()
+        said: list[str] = []
+        with subprocess.Popen(
+            command,
+            cwd=cwd or self.folder,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        ) as process:
+            try:
+                for line in _lines(process, seconds):
+                    said.append(line)
+                    done = _DONE.search(line)
+                    if progress and done:
+                        progress(f"{time.monotonic() - began:5.0f} s  {_stack_of(line)}{done['address']}")
+            finally:
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
+        if process.returncode:
+            raise FailedError(f"{' '.join(command[:4])} ended with {process.returncode}:\n" + "".join(said)[-6000:])
+        return "".join(said)
+
+
+def _lines(process: subprocess.Popen[str], seconds: float) -> Iterator[str]:
+    end = time.monotonic() + seconds
+    for line in process.stdout or ():
+        yield _COLOURS.sub("", line)
+        if time.monotonic() > end:
+            raise FailedError(f"no end after {seconds:.0f} s")
+    process.wait(60)
+
+
+def _stack_of(line: str) -> str:
+    """cdktf begins its lines with the stack's name, unless the line before was of the same."""
+    name = line[: len(line) - len(line.lstrip())] or line.split(" ", 1)[0]
+    return f"{name.strip():<18}" if name.strip() else " " * 18

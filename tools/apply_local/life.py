@@ -1,0 +1,95 @@
+"""Deploy, look, plan again, use, destroy: the steps, for the command and for the tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from stacks.app import synthesize
+from stacks.settings import Settings, load
+from tools.apply_local import documented, existing, used
+from tools.apply_local.checkout import Checkout, Progress
+from tools.emulator import account, process
+from tools.emulator.process import ACCOUNT, ROOT, Emulator
+
+KEPT = "life.json"
+KEPT_AT = "APPLIED_AT"  # variable with the folder of an emulator that somebody has deployed to and keeps
+
+
+@dataclass
+class Life:
+    """One project on one emulated account. ``before``: what the account held before the first deployment."""
+
+    settings: Settings
+    emulator: Emulator
+    checkout: Checkout
+    before: Mapping[str, list[str]]
+    progress: Progress
+    filled: dict[str, int] = field(default_factory=dict)
+
+    def deploy(self) -> dict[str, list[str]]:
+        """Deploy every stack; what exists by that. Raises FailedError."""
+        self.checkout.deploy(self.progress)
+        return existing.beside(existing.what_exists(self.emulator), self.before)
+
+    def changes(self) -> list[str]:
+        """What a second plan of any stack would change: must be nothing."""
+        found = []
+        for stack in self.checkout.order:
+            changed = self.checkout.changes(stack)
+            self.progress(f"{stack}: {'no changes' if not changed else ', '.join(changed)}")
+            found += [f"{stack}: {change}" for change in changed]
+        return found
+
+    def use(self) -> dict[str, int]:
+        """Fill buckets and registry."""
+        self.filled = used.fill(self.emulator, self.settings)
+        return self.filled
+
+    def destroy(self) -> dict[str, list[str]]:
+        """Run the documented commands; what is left. Raises FailedError."""
+        for command in documented.destroying(ACCOUNT, self.settings.region):
+            self.progress(f"$ {command.splitlines()[-1] if 'cdktf' in command else command.splitlines()[0]}")
+            self.checkout.run(["bash", "-euo", "pipefail", "-c", command], self.progress, seconds=900)
+        return existing.beside(existing.what_exists(self.emulator), self.before)
+
+    def to_json(self) -> str:
+        """What ``attached`` needs."""
+        return json.dumps(
+            {
+                "url": self.emulator.url,
+                "environment": dict(self.emulator.environment),
+                "checkout": str(self.checkout.folder),
+                "order": self.checkout.order,
+                "commands": dict(self.checkout.environment),
+                "before": dict(self.before),
+            }
+        )
+
+
+def attached(folder: Path, pipelines: Path, progress: Progress) -> Life:
+    """A life that another process began and keeps (``make apply-local ARGS=--keep``)."""
+    kept = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+    settings = load({"PIPELINES": str(pipelines)}, ROOT)
+    emulator = Emulator(kept["url"], settings.region, folder, kept["environment"])
+    checkout = Checkout(Path(kept["checkout"]), tuple(kept["order"]), kept["commands"])
+    return Life(settings, emulator, checkout, kept["before"], progress)
+
+
+@contextmanager
+def begun(folder: Path, pipelines: Path, progress: Progress) -> Iterator[Life]:
+    """An emulated account that holds what a user's would, and a checkout of this project, both below ``folder``.
+
+    Raises EmulatorError, TerraformMissingError, FailedError, MistakesError.
+    """
+    settings = load({"PIPELINES": str(pipelines), "CDKTF_OUTDIR": str(folder / "order" / "cdktf.out")}, ROOT)
+    order = [stack.name for stack in synthesize(settings)]
+    home = folder / "emulator"
+    home.mkdir()
+    with process.running(home, region=settings.region) as emulator:
+        user = account.prepare(emulator, settings)
+        checkout = Checkout.make(folder / "project", pipelines, user, order)
+        yield Life(settings, emulator, checkout, existing.what_exists(emulator), progress)
