@@ -42,8 +42,11 @@ setup: .venv/.synth  ## .venv with pinned, hashed dependencies
 synth: .venv/.synth  ## pipelines.yaml -> cdktf.out/ (PIPELINES=other.yaml for another file)
 	@$(BIN)/python main.py
 
+# One more than there are processors: one of them mostly waits, for Terraform to deploy to the emulator.
+WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+
 test: .venv/.dev .venv-emulator/.done node_modules/.done  ## all tests
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
 
 FUNCTIONS := $(notdir $(patsubst %/handler.py,%,$(wildcard lambdas/*/handler.py)))
 

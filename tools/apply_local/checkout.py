@@ -6,6 +6,7 @@ variables; the Terraform is what a user would deploy to AWS, unchanged.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -13,8 +14,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -115,27 +117,31 @@ class Checkout:
             text=True,
             start_new_session=True,
         ) as process:
+            # A command that says nothing any more must end, too.
+            limit = threading.Timer(seconds, _kill, [process])
+            limit.start()
             try:
-                for line in _lines(process, seconds):
+                for coloured in process.stdout or ():
+                    line = _COLOURS.sub("", coloured)
                     said.append(line)
                     done = _DONE.search(line)
                     if progress and done:
                         progress(f"{time.monotonic() - began:5.0f} s  {_stack_of(line)}{done['address']}")
+                process.wait()
             finally:
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
+                limit.cancel()
+                _kill(process)
         if process.returncode:
-            raise FailedError(f"{' '.join(command[:4])} ended with {process.returncode}:\n" + "".join(said)[-6000:])
+            late = time.monotonic() - began >= seconds
+            why = f"had not ended after {seconds:.0f} s" if late else f"ended with {process.returncode}"
+            raise FailedError(f"{' '.join(command[:4])} {why}:\n" + "".join(said)[-6000:])
         return "".join(said)
 
 
-def _lines(process: subprocess.Popen[str], seconds: float) -> Iterator[str]:
-    end = time.monotonic() + seconds
-    for line in process.stdout or ():
-        yield _COLOURS.sub("", line)
-        if time.monotonic() > end:
-            raise FailedError(f"no end after {seconds:.0f} s")
-    process.wait(60)
+def _kill(process: subprocess.Popen[str]) -> None:
+    """With whatever it has started."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _stack_of(line: str) -> str:

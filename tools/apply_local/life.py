@@ -52,7 +52,7 @@ class Life:
     def destroy(self) -> dict[str, list[str]]:
         """Run the documented commands; what is left. Raises FailedError."""
         for command in documented.destroying(ACCOUNT, self.settings.region):
-            self.progress(f"$ {command.splitlines()[-1] if 'cdktf' in command else command.splitlines()[0]}")
+            self.progress("\n".join(f"$ {line}" for line in command.splitlines()))
             self.checkout.run(["bash", "-euo", "pipefail", "-c", command], self.progress, seconds=900)
         return existing.beside(existing.what_exists(self.emulator), self.before)
 

@@ -1,0 +1,143 @@
+"""``make apply-local`` where it ends early: what is missing, what fails, who stops it. Its whole way is tests/emulator."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tools.apply_local import checkout, documented
+from tools.apply_local.checkout import Checkout, FailedError
+from tools.emulator import process
+from tools.emulator.process import EmulatorError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def apply_local(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tools.apply_local", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_the_documented_commands_are_those_of_the_page() -> None:
+    stacks, policy, versions, foundation, parameters = documented.destroying("123456789012", "eu-central-1")
+    assert "aws ecr batch-delete-image --repository-name acme/payments" in stacks
+    assert (
+        "npx cdktf destroy payments python-libraries --auto-approve" in images or "payments python-libraries" in stacks
+    )
+    assert "-target=aws_s3_bucket_policy.reports_policy" in policy
+    assert "name=acme-$bucket-123456789012-eu-central-1" in versions
+    assert foundation.startswith("npx cdktf destroy foundation --auto-approve")
+    assert parameters.startswith("aws ssm delete-parameters")
+
+
+def test_a_page_without_the_commands_is_an_error(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "# Page\n\n## Destroying\n\nSee there.\n\n## Other\n\n```console\n$ rm -r /\n```\n", encoding="utf-8"
+    )
+    with pytest.raises(ValueError, match="no commands"):
+        documented.commands(page, "Destroying")
+
+
+def test_prompts_are_not_part_of_a_command(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("\n## A\n\n```console\n$ for a in b; do\n    echo $a\n  done\n```\n", encoding="utf-8")
+    assert documented.commands(page, "A") == ["for a in b; do\n    echo $a\n  done"]
+
+
+def checkout_in(folder: Path) -> Checkout:
+    return Checkout(folder, ("one",), {"PATH": os.environ["PATH"]})
+
+
+def test_a_command_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(FailedError, match=r"ended with 3:\nno such bucket"):
+        checkout_in(tmp_path).run(["bash", "-c", "echo no such bucket >&2; exit 3"])
+
+
+def test_a_command_that_hangs_without_a_word_is_ended_with_its_children(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(FailedError, match="had not ended after 1 s"):
+        checkout_in(tmp_path).run(["bash", "-c", "sleep 61 & echo $! > child; sleep 61"], seconds=1)
+    assert time.monotonic() - began < 30
+    child = int((tmp_path / "child").read_text(encoding="utf-8"))
+    end = time.monotonic() + 10
+    while Path(f"/proc/{child}/cmdline").exists() and b"sleep" in Path(f"/proc/{child}/cmdline").read_bytes():
+        assert time.monotonic() < end, "the child still runs"
+        time.sleep(0.05)
+
+
+def test_progress_is_one_line_for_each_resource(tmp_path: Path) -> None:
+    said: list[str] = []
+    line = "payments  aws_iam_role.guard_role: Creation complete after 1s [id=acme-release-guard]"
+    checkout_in(tmp_path).run(["echo", line], said.append)
+    assert [text.split() for text in said] == [["0", "s", "payments", "aws_iam_role.guard_role"]]
+
+
+def test_without_the_emulator_it_says_what_makes_it(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(process, "BIN", tmp_path)
+    with pytest.raises(EmulatorError, match="make apply-local"), process.running(tmp_path, region="eu-central-1"):
+        pytest.fail("it has begun")
+
+
+def test_without_node_modules_it_says_what_makes_them(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
+    with pytest.raises(FailedError, match="npm ci"):
+        Checkout.make(tmp_path / "project", tmp_path / "pipelines.yaml", None, [])  # type: ignore[arg-type]
+
+
+def test_settings_that_cannot_be_read_end_it_before_anything_begins(tmp_path: Path) -> None:
+    file = tmp_path / "pipelines.yaml"
+    file.write_text("project: acme\nregion: eu-central-1\npipelinse: {}\n", encoding="utf-8")
+    with apply_local(str(file)) as command:
+        out, error = command.communicate(timeout=120)
+    assert command.returncode == 2
+    assert "pipelinse: unknown key" in error
+    assert "Emulator" not in out
+
+
+@pytest.mark.parametrize(("signalled", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_stopped_it_leaves_no_process_and_no_file(tmp_path: Path, signalled: signal.Signals, code: int) -> None:
+    if not (ROOT / ".venv-emulator" / "bin" / "ministack").is_file() and not os.environ.get("CI"):
+        pytest.skip("there is no .venv-emulator: `make test` makes it")
+    with apply_local(TMPDIR=str(tmp_path)) as command:
+        assert command.stdout
+        end = time.monotonic() + 120
+        line = ""
+        while "Deploying" not in line:
+            assert time.monotonic() < end
+            assert select.select([command.stdout], [], [], 1)[0] or command.poll() is None
+            line = command.stdout.readline()
+        time.sleep(1)
+        command.send_signal(signalled)
+        command.wait(60)
+    assert command.returncode == code
+    assert not list(tmp_path.iterdir())
+    named = str(tmp_path).encode()
+    left = [
+        entry.name
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdigit() and int(entry.name) != os.getpid() and named in _environment(entry)
+    ]
+    assert not left
+
+
+def _environment(entry: Path) -> bytes:
+    try:
+        return (entry / "environ").read_bytes()
+    except OSError:  # it has ended, or is somebody else's
+        return b""
