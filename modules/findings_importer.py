@@ -20,11 +20,12 @@ from modules.storage import Bucket, allow_objects
 
 # Object keys that the importer alone may write: what the guard believes, and what a finding's life rests on.
 PUSHES = "pushes/*"
+RESCANS = "rescans/*"
 JUDGED = (
     "reports/*/verdict.json",
     "reports/*/findings.json",
     "reports/*/index.html",
-    "rescans/*",
+    RESCANS,
     "inventory/*",
 )
 
@@ -115,7 +116,10 @@ class FindingsImporter:
                     read=reports.objects(
                         "reports/*/raw.json", "reports/*/raw.txt", "inventory/*", "reports/*/verdict.json"
                     ),
-                    write=reports.objects(*JUDGED, *([] if not pushed else [PUSHES])),
+                    write=reports.objects(
+                        *(pattern for pattern in JUDGED if registries or pattern != RESCANS),
+                        *([PUSHES] if pushed else []),
+                    ),
                 ),
                 reports.allow_find(),
                 allow(
@@ -230,7 +234,7 @@ def _allow_security_hub(account: Account) -> list[Statement]:
 
 class ReleaseGuard:
     """CodePipeline calls it before Publish and Production; it reads what is recorded and answers the job. ``pipelines``: the
-    delivery pipelines whose executions it looks into."""
+    delivery pipelines whose executions it looks into. ``pushed``: whether the importer records pushes for it."""
 
     def __init__(
         self,
@@ -240,6 +244,7 @@ class ReleaseGuard:
         key: Key,
         reports: Bucket,
         pipelines: Sequence[str],
+        pushed: bool,
         package: bytes,
         scratch: Path,
     ) -> None:
@@ -254,7 +259,7 @@ class ReleaseGuard:
             package=package,
             environment={"REPORTS_BUCKET": reports.name},
             statements=[
-                *allow_objects(key, read=reports.objects("reports/*/verdict.json", PUSHES)),
+                *allow_objects(key, read=reports.objects("reports/*/verdict.json", *([PUSHES] if pushed else []))),
                 reports.allow_find(),
                 allow(
                     "Executions",

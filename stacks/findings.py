@@ -22,6 +22,11 @@ class Findings(BaseStack):
         key = Key.lookup(self, self.account)
         reports = Bucket.named(self.account, "reports", key)
         delivery = {name: p for name, p in settings.pipelines.items() if isinstance(p, DeliveryPipeline)}
+        pushed = [
+            Repository(pipeline.repository.name, self.account)
+            for pipeline in delivery.values()
+            if pipeline.approval.separation_of_duties
+        ]
         FindingsImporter(
             self,
             account=self.account,
@@ -31,11 +36,7 @@ class Findings(BaseStack):
             scanners={name: scanners_of(pipeline) for name, pipeline in settings.pipelines.items()},
             registries=[pipeline.registry for pipeline in delivery.values()],
             repositories=[Repository(p.repository.name, self.account) for p in settings.pipelines.values()],
-            pushed=[
-                Repository(pipeline.repository.name, self.account)
-                for pipeline in delivery.values()
-                if pipeline.approval.separation_of_duties
-            ],
+            pushed=pushed,
             security_hub=settings.singletons.security_hub != "none",
             package=sources.packages["findings_importer"],
             scratch=sources.scratch,
@@ -54,6 +55,7 @@ class Findings(BaseStack):
                 key=key,
                 reports=reports,
                 pipelines=list(delivery),
+                pushed=bool(pushed),
                 package=sources.packages["release_guard"],
                 scratch=sources.scratch,
             )
