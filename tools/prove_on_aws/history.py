@@ -79,10 +79,14 @@ class _History:
         ]
         raise WrongError(f"{run.ended}{spent}. {'; '.join(failed) or 'no action says why'}")
 
-    def source(self) -> str:
+    def _commit(self) -> str:
         commit = self._succeeded("Source", "Source").get("output", {}).get("outputVariables", {}).get("CommitId")
         if not commit:
             raise WrongError("Source exports no CommitId")
+        return str(commit)
+
+    def source(self) -> str:
+        commit = self._commit()
         if self._run.commit and commit != self._run.commit:
             raise WrongError(f"Source took {commit}, the run was started for {self._run.commit}")
         return f"CommitId {commit}" + (
@@ -91,7 +95,7 @@ class _History:
 
     def variables(self) -> str:
         found = {one["name"]: one.get("resolvedValue") for one in self._run.execution.get("variables", ())}
-        commit = self._succeeded("Source", "Source").get("output", {}).get("outputVariables", {}).get("CommitId")
+        commit = self._commit()
         if not found.get("BRANCH") or found.get("COMMIT") != commit:
             raise WrongError(f"BRANCH={found.get('BRANCH')}, COMMIT={found.get('COMMIT')}, Source took {commit}")
         return f"BRANCH={found['BRANCH']}, COMMIT={found['COMMIT']}"
@@ -153,7 +157,7 @@ class _History:
         text = latest.get("input", {}).get("resolvedConfiguration", {}).get("CustomData")
         if text is None:
             raise WrongError("resolvedConfiguration has no CustomData: the guard refuses every Production")
-        commit = self._succeeded("Source", "Source")["output"]["outputVariables"]["CommitId"]
+        commit = self._commit()
         if not text.startswith(
             f"{self._run.pipeline}: release commit {commit} as {self.sealed()} to production? Scans: "
         ):
@@ -189,7 +193,7 @@ class _History:
 
     def pushed(self, repository: str) -> Callable[[], str]:
         def run() -> str:
-            commit = self._succeeded("Source", "Source")["output"]["outputVariables"]["CommitId"]
+            commit = self._commit()
             keys = list(self._keys(f"pushes/{repository}/{commit}/"))
             if not keys:
                 raise UntriedError(

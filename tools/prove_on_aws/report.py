@@ -57,6 +57,9 @@ class Check:
             verdict, evidence = Verdict.WRONG, f"not there, so deploy first: {error}"
         except UntriedError as error:
             verdict, evidence = Verdict.UNTRIED, str(error)
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # An answer of another shape than botocore's model promises must not cost the other rows.
+            verdict, evidence = Verdict.UNTRIED, f"AWS's answer is not understood: {type(error).__name__}: {error}"
         return Row(self.area, self.what, verdict, printable(evidence))
 
 
