@@ -37,7 +37,7 @@ def test_the_documented_commands_are_those_of_the_page() -> None:
     stacks, policy, versions, foundation, parameters = documented.destroying("123456789012", "eu-central-1")
     assert "aws ecr batch-delete-image --repository-name acme/payments" in stacks
     assert (
-        "npx cdktf destroy payments python-libraries --auto-approve" in images or "payments python-libraries" in stacks
+        "npx cdktf destroy payments python-libraries --auto-approve" in stacks or "payments python-libraries" in stacks
     )
     assert "-target=aws_s3_bucket_policy.reports_policy" in policy
     assert "name=acme-$bucket-123456789012-eu-central-1" in versions

@@ -45,13 +45,13 @@ def live(life: Life, keep: bool) -> int:
     made = life.deploy()
     say("\nWhat exists now, beside what the account held before:")
     existing.show(made, say)
-    if keep:
-        return kept(life)
     say("\nPlanning again: every stack must be as it is described")
     changed = life.changes()
     if changed:
         say("\nNOT CLEAN: a second plan would change\n  " + "\n  ".join(changed))
         return 1
+    if keep:
+        return kept(life)
     say("\nUsing it: versions and delete markers in the buckets, images in the registry")
     for name, number in life.use().items():
         say(f"  {name:<50}{number:>6}")

@@ -47,7 +47,7 @@ class Checkout:
 
     @classmethod
     def make(cls, folder: Path, pipelines: Path, emulator: Emulator, order: Sequence[str]) -> Checkout:
-        """Copy the project to ``folder``, with ``pipelines`` as its pipelines.yaml.
+        """Copy the project to ``folder``; its commands read ``pipelines`` where it is.
 
         Raises terraform_cli.TerraformMissingError, and FailedError without node_modules.
         """
@@ -60,7 +60,6 @@ class Checkout:
                 shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", ".*_cache"))
             else:
                 shutil.copy(source, folder / name)
-        shutil.copy(pipelines, folder / "pipelines.yaml")
         (folder / ".venv").symlink_to(Path(sys.prefix))
         (folder / "node_modules").symlink_to(ROOT / "node_modules")
         scratch = folder.parent / "terraform"
@@ -68,7 +67,11 @@ class Checkout:
         terraform = terraform_cli.find(scratch)
         named = {name: value for name, value in terraform.environment.items() if name.startswith(("TF_", "CHECKPOINT"))}
         path = f"{emulator.environment['PATH']}{os.pathsep}{os.defpath}"
-        return cls(folder, tuple(order), {**emulator.environment, **named, "PATH": path, "CI": "1"})
+        return cls(
+            folder,
+            tuple(order),
+            {**emulator.environment, **named, "PATH": path, "PIPELINES": str(pipelines), "CI": "1"},
+        )
 
     def stack(self, name: str) -> Path:
         """Where one stack's Terraform stands."""
