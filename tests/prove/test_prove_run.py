@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -292,3 +293,14 @@ def test_a_branch_that_is_not_there_starts_nothing(ran: Account, prove: Prove) -
     ran.answers["codecommit", "get_branch"] = error("BranchDoesNotExistException")
     assert prove(ran, *LIMIT).code == 2
     assert not ran.asked("codepipeline", "start_pipeline_execution")
+
+
+def test_the_meter_counts_what_ended_as_it_was_and_what_runs_at_its_longest() -> None:
+    usd = {"BUILD_GENERAL1_SMALL": Decimal("0.01"), cost.ACTION_MINUTE: Decimal("0.001"), cost.GB_SECOND: Decimal(0)}
+    grype = cost.ActionCost("Verify/grype", "BUILD_GENERAL1_SMALL", 120, 180, Decimal(0))
+    meter = cost.Meter({("Verify", "grype"): grype}, usd)
+    ended = attempt("Verify", "grype", "Failed", minutes=10)
+    running = attempt("Verify", "grype", "InProgress", minute=10)
+    now = running["startTime"] + timedelta(minutes=4, seconds=1)
+    assert meter.read([ended], now) == (Decimal("0.110"), Decimal("0.110"))
+    assert meter.read([ended, running, WAITING], now) == (Decimal("0.165"), Decimal("0.110") + Decimal("1.380"))
