@@ -71,13 +71,15 @@ _KEY_PAGES = {
 
 @dataclass(frozen=True)
 class Call:
-    """One request: ``pattern`` matches the resource of any such call. ``entry`` names the entry it comes from."""
+    """One request: ``pattern`` matches the resource of any such call. ``entry`` names the entry it comes from, ``origin``
+    the one action and template in it."""
 
     action: str
     resource: str
     context: Mapping[str, str | list[str]]
     pattern: re.Pattern[str]
     entry: str
+    origin: str
     seen: bool = False
 
     def __str__(self) -> str:
@@ -177,7 +179,8 @@ def expand(entry: Mapping[str, Any], variables: Mapping[str, Any], name: str) ->
         for chosen in _choices([template, *_texts(entry.get("with", {}))], variables):
             resource, context = fill(template, chosen), fill(entry.get("with", {}), chosen)
             pattern = _pattern(template, chosen)
-            yield Call(action, resource, context, pattern, shown, entry.get("seen", False))
+            origin = f"{action} at {template}, {shown}"
+            yield Call(action, resource, context, pattern, shown, origin, entry.get("seen", False))
             for operation in listed(entry.get("key", [])):
                 service = action.split(":")[0]
                 arn = resource.split("/")[0] if service == "s3" else resource
@@ -187,6 +190,7 @@ def expand(entry: Mapping[str, Any], variables: Mapping[str, Any], name: str) ->
                     {"kms:ViaService": f"{service}.{variables['region']}.{DNS_SUFFIX}", **_encryption(service, arn)},
                     re.compile(re.escape(variables["key"])),
                     f"{shown}; {_KEY_PAGES[service]}",
+                    f"{operation} for {origin}",
                 )
 
 

@@ -129,6 +129,13 @@ class Oracle:
         documents = role.permissions.values()
         return frozenset(use for document in documents for use in self._matching(document, request, "Allow", None))
 
+    def statements(
+        self, document: Document, caller: Caller, action: str, resource: str, context: Context
+    ) -> frozenset[Used]:
+        """The Allow statements of one resource's policy that a call fits."""
+        request = self._request(caller, action, resource, context)
+        return frozenset(self._matching(document, request, "Allow", caller))
+
     def resource_policy(self, resource: str) -> Document | None:
         """The policy of what ``resource`` names: a bucket, a key, a topic, a queue or a function."""
         policies = self.policies
@@ -161,7 +168,7 @@ class Oracle:
         )
         return request
 
-    def _statements(self, document: Document) -> list[tuple[Mapping[str, Any], Any]]:
+    def _written(self, document: Document) -> list[tuple[Mapping[str, Any], Any]]:
         """(as written, parsed) of every statement."""
         if id(document) not in self._parsed:
             written = document["Statement"]
@@ -175,7 +182,7 @@ class Oracle:
         """What of the document's statements with this effect fits the request; with ``caller``: those that mean the caller."""
         evaluator = self._evaluator
         found = []
-        for written, statement in self._statements(document):
+        for written, statement in self._written(document):
             if statement.effect != effect or (caller and not means(written, caller)):
                 continue
             if not evaluator._conditions_met(statement.conditions, request):

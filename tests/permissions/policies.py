@@ -85,6 +85,11 @@ def resolve(emitted: Any) -> Policies:
     return _Resolver(emitted.stacks, emitted.settings.region).policies()
 
 
+def text_of(emitted: Any, stack: str, value: str) -> str:
+    """A text of one stack of the output with all references followed. Raises UnresolvedError."""
+    return _Resolver(emitted.stacks, emitted.settings.region).text(stack, value)
+
+
 # (resource type, attribute) -> the field that names it, and how AWS makes the attribute of that.
 _REGIONAL = {
     ("aws_codebuild_project", "arn"): ("name", "codebuild", "project/{}"),
