@@ -50,14 +50,14 @@ test: .venv/.dev .venv-emulator/.done node_modules/.done  ## all tests
 
 FUNCTIONS := $(notdir $(patsubst %/handler.py,%,$(wildcard lambdas/*/handler.py)))
 
-check: .venv/.dev .venv-check/.done  ## linters, types, public checkers
+check: .venv/.dev .venv-check/.done .venv-emulator/.done  ## linters, types, public checkers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy main.py modules stacks tools
 	cd buildspecs/scripts && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml .
 	for function in $(FUNCTIONS); do (cd lambdas/$$function && MYPYPATH=.. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml .) || exit 1; done
 	$(BIN)/yamllint --strict pipelines.yaml buildspecs docs tests tools
-	$(BIN)/python tools/check_output.py
+	$(BIN)/python -m tools.check_output $(CHECKERS)
 
 apply-local: .venv/.dev .venv-emulator/.done node_modules/.done  ## deploy, plan again, use and destroy pipelines.yaml on an emulated account (7 minutes, offline)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tools.apply_local $(ARGS)

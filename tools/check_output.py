@@ -1,104 +1,86 @@
-"""checkov over the emitted Terraform, honestly: it must have read every resource, and no exception may be idle.
+"""Public checkers of the emitted Terraform and of the code, offline and honestly, and rules of our own where they are blind.
 
-checkov passes silently in three ways, all of which this command turns into failures: with the framework ``terraform`` it
-reads no JSON; a ``required_version`` makes it give up on the file and count that as "0 failed"; and a resource that it
-does not know is no finding. Exceptions stand in ``checkov_exceptions.yaml`` by resource, each with its reason.
+``python -m tools.check_output [checker ...]``: all of them, or the named. Each proves on every run, on a known-bad example, that
+it can fail; each exception stands on its place with its reason (``<checker>_exceptions.yaml``) and fails when it is idle.
+With ``EMITTED_FROM=<folder>`` they read an output that is already there, and an idle exception is no failure.
 """
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
-import tempfile
-from fnmatch import fnmatchcase
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
-from typing import Any
 
-import yaml
+from tools import (
+    check_cfn_lint,
+    check_checkov,
+    check_code,
+    check_parliament,
+    check_policy_rules,
+    check_rules,
+    check_secrets,
+    check_shell,
+)
+from tools.check_emitted import CHECKERS, outputs
+from tools.check_plan import Plan, planned
+from tools.check_result import Report, judge
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from modules import bindings  # noqa: E402 - the path above comes first
-
-bindings.start(os.environ).result()
-
-from stacks.app import synthesized  # noqa: E402
-from stacks.settings import load  # noqa: E402
-
-CHECKOV = ROOT / ".venv-check" / "bin" / "checkov"
-EXCEPTIONS = Path(__file__).with_name("checkov_exceptions.yaml")
-SETTINGS = [ROOT / "tests" / "settings" / "full.yaml", ROOT / "pipelines.yaml"]
-
-
-def readable(source: Path, target: Path) -> set[str]:
-    """Copy a stack without the blocks that checkov cannot read; returns the addresses of its resources and documents."""
-    stack = json.loads(source.read_text(encoding="utf-8"))
-    for block in ("//", "terraform"):
-        stack.pop(block, None)
-    target.parent.mkdir(parents=True)
-    target.write_text(json.dumps(stack, indent=1), encoding="utf-8")
-    return {f"{kind}.{name}" for kind, group in stack.get("resource", {}).items() for name in group}
+EXCEPTIONS = Path(__file__).parent
+# The longest first: two run at a time.
+NAMES = ("checkov", "secrets", "parliament", "policy_rules", "cfn_lint", "shell", "bandit", "rules")
 
 
-def findings(folder: Path) -> tuple[set[tuple[str, str]], set[str]]:
-    """(check, stack/address) of what failed, and the addresses that at least one check has looked at."""
-    command = [str(CHECKOV), "-d", str(folder), "--framework", "terraform_json", "--skip-download", "-o", "json"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-    try:
-        answers: Any = json.loads(ran.stdout)
-    except json.JSONDecodeError:
-        sys.exit(f"checkov said no JSON (exit {ran.returncode}): {ran.stderr[-500:]}")
-    failed: set[tuple[str, str]] = set()
-    seen: set[str] = set()
-    for answer in answers if isinstance(answers, list) else [answers]:
-        if answer["summary"]["parsing_errors"]:
-            sys.exit(f"checkov could not read {answer['results'].get('parsing_errors')}")
-        for outcome in ("failed_checks", "passed_checks"):
-            for finding in answer["results"][outcome]:
-                stack = Path(finding["file_path"]).parent.name
-                seen.add(f"{stack}/{finding['resource']}")
-                if outcome == "failed_checks":
-                    failed.add((finding["check_id"], f"{stack}/{finding['resource']}"))
-    return failed, seen
+def main(names: list[str]) -> int:
+    """0: nothing is left of any report."""
+    unknown = set(names) - set(NAMES)
+    if unknown:
+        sys.exit(f"no such checker: {', '.join(sorted(unknown))}; there are {', '.join(NAMES)}")
+    if not CHECKERS.is_dir():
+        sys.exit("the checkers are not installed: run `make check`")
+    whole = "EMITTED_FROM" not in os.environ
+    with ExitStack() as stack:
+        emitted = stack.enter_context(outputs())
 
+        @cache
+        def plan() -> Plan:
+            return stack.enter_context(planned(emitted))
 
-def excepted() -> dict[tuple[str, str], str]:
-    """(check, stack/address with wildcards) -> reason."""
-    entries = yaml.safe_load(EXCEPTIONS.read_text(encoding="utf-8"))
-    return {(entry["check"], where): entry["reason"] for entry in entries for where in entry["resources"]}
+        accounts = {output.name: output.account for output in emitted}
+        checkers: dict[str, Callable[[], Report]] = {
+            "checkov": lambda: check_checkov.check(emitted, plan()),
+            "secrets": check_secrets.check,
+            "parliament": lambda: check_parliament.check(plan()),
+            "policy_rules": lambda: check_policy_rules.check(plan(), accounts),
+            "cfn_lint": lambda: check_cfn_lint.check(emitted),
+            "shell": lambda: check_shell.check(emitted),
+            "bandit": check_code.check,
+            "rules": lambda: check_rules.check(emitted),
+        }
+        chosen = [name for name in NAMES if not names or name in names]
+        if {"checkov", "parliament", "policy_rules"} & set(chosen):
+            plan()
 
+        def run(name: str) -> tuple[Report, float]:
+            started = time.monotonic()
+            return checkers[name](), time.monotonic() - started
 
-def main() -> int:
-    """0: every finding is excepted, every exception is used, every resource was read."""
-    if not CHECKOV.is_file():
-        sys.exit("checkov is not installed: run `make check`")
-    allowed, used, problems = excepted(), set(), []
-    counted = 0
-    for source in SETTINGS:
-        settings = load({"PIPELINES": str(source)}, ROOT)
-        with synthesized(settings) as output, tempfile.TemporaryDirectory() as folder:
-            expected = 0
-            for stack in sorted((output / "stacks").iterdir()):
-                expected += len(readable(stack / "cdk.tf.json", Path(folder, stack.name, "cdk.tf.json")))
-            failed, seen = findings(Path(folder))
-        counted += expected
-        # checkov has no check at all for some types; that it read most of them shows that it read the files.
-        if len(seen) < expected // 2:
-            problems.append(f"{source.name}: checkov looked at {len(seen)} of {expected} resources")
-        for check, where in sorted(failed):
-            key = next((key for key in allowed if key[0] == check and fnmatchcase(where, key[1])), None)
-            if key is None:
-                problems.append(f"{source.name}: {check} {where}")
-            else:
-                used.add(key)
-    problems += [f"{EXCEPTIONS.name}: {check} {where} is no finding any more" for check, where in allowed.keys() - used]
-    print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
-    print(f"checkov: {counted} resources of {len(SETTINGS)} settings, {len(used)} exceptions, {len(problems)} problems")
-    return 1 if problems else 0
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            reports = {name: pool.submit(run, name) for name in chosen}
+        failed = False
+        for name in chosen:
+            report, seconds = reports[name].result()
+            judged = judge(name, report, EXCEPTIONS, whole=whole)
+            failed |= bool(judged.problems)
+            print(*judged.problems, sep="\n", end="\n" if judged.problems else "", file=sys.stderr)
+            kept = f"{judged.excepted} exceptions, {len(judged.problems)} problems"
+            print(f"{name}: {report.looked_at}; {kept} ({seconds:.0f} s)", flush=True)
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
