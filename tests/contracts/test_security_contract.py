@@ -214,9 +214,11 @@ def test_nobody_but_the_importer_writes_or_removes_what_is_believed(emitted: Any
 
 def test_what_a_service_may_do_here_it_does_for_this_account(emitted: Any) -> None:
     """Principals of Allow statements are this account or a service; a service's are bound to this account."""
-    owners = [(stack, document(emitted, stack, key["policy"])) for stack, _, key in of_kind(emitted, "aws_kms_key")]
-    owners += [(stack, statements) for stack, _, statements, _, _ in attached(emitted)]
-    for stack, statements in owners:
+    owners = [
+        (stack, "key", document(emitted, stack, key["policy"])) for stack, _, key in of_kind(emitted, "aws_kms_key")
+    ]
+    owners += [(stack, address, statements) for stack, address, statements, _, _ in attached(emitted)]
+    for stack, address, statements in owners:
         for statement in statements:
             if statement.get("effect") == "Deny":
                 continue
@@ -225,8 +227,10 @@ def test_what_a_service_may_do_here_it_does_for_this_account(emitted: Any) -> No
                 assert (statement["sid"], principal["identifiers"]) == ("AccountIam", [ROOT_USER])
                 continue
             assert principal["type"] == "Service"
-            if statement["sid"] == "EventPublisher":  # EventBridge sends KMS no key that could bind it
-                assert principal["identifiers"] == ["events.amazonaws.com"]
+            if "condition" not in statement:
+                # EventBridge sends neither KMS nor SNS a key that could bind it; approvals hear of no event.
+                assert principal["identifiers"] == ["events.amazonaws.com"], f"{address} {statement['sid']}"
+                assert address in ("key", "aws_sns_topic.notifications"), f"{address} {statement['sid']}"
                 continue
             [condition] = statement["condition"]
             test, variable, values = condition["test"], condition["variable"], condition["values"]
