@@ -1,7 +1,8 @@
 """Security Hub and CodePipeline over HTTP, for functions that an emulator runs: it has neither.
 
 Security Hub is the strict fake of tests/lambdas. CodePipeline answers with the recorded answers of tests/events for every
-execution of the pipelines that the command line names, and keeps the answers to its jobs. ``GET /stand-in`` shows what both
+execution of the pipelines that the command line names (``<pipeline>=<recorded execution>``), and keeps the answers to its jobs
+and what is started. ``GET /stand-in`` shows what both
 know. A process of its own: the modules of the functions are imported here. It prints its port and ends with its standard
 input. Protocols: JSON 1.1 (``X-Amz-Target``) and REST with JSON, as botocore speaks them.
 """
@@ -12,6 +13,7 @@ import json
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -50,10 +52,12 @@ class WallClock:
 
 @dataclass
 class CodePipeline:
-    """``names``: of the pipelines that exist. ``jobs``: what was answered to each job."""
+    """``names``: of the pipelines that exist, each with the recorded answer about its executions. ``jobs``: what was
+    answered to each job; ``started``: executions that somebody started, as the request had them."""
 
-    names: frozenset[str]
+    names: Mapping[str, str]
     jobs: list[dict[str, Any]] = field(default_factory=list)
+    started: list[dict[str, Any]] = field(default_factory=list)
 
     def call(self, operation: str, given: Mapping[str, Any]) -> Any:
         """One operation as its model has it; the answer as it is on the wire."""
@@ -62,23 +66,29 @@ class CodePipeline:
             "ListActionExecutions": self._actions,
             "PutJobSuccessResult": self._job,
             "PutJobFailureResult": self._job,
+            "StartPipelineExecution": self._start,
         }
         if operation not in answers:
             raise Refused("UnknownOperationException", operation)
         problems = model_errors("codepipeline", operation, given)
         if problems:
             raise Refused("ValidationException", "; ".join(problems))
-        if given.get("pipelineName", next(iter(self.names))) not in self.names:
-            raise Refused("PipelineNotFoundException", f"no pipeline {given['pipelineName']}")
+        name = given.get("pipelineName") or given.get("name")
+        if name and name not in self.names:
+            raise Refused("PipelineNotFoundException", f"no pipeline {name}")
         return answers[operation](operation, given)
 
     def _execution(self, _: str, given: Mapping[str, Any]) -> Any:
-        answer = _recorded("get_pipeline_execution_delivery", given["pipelineExecutionId"])
+        answer = _recorded(self.names[given["pipelineName"]], given["pipelineExecutionId"])
         answer["pipelineExecution"]["pipelineName"] = given["pipelineName"]
         return answer
 
     def _actions(self, _: str, given: Mapping[str, Any]) -> Any:
         return _recorded("list_action_executions", given["filter"]["pipelineExecutionId"])
+
+    def _start(self, _: str, given: Mapping[str, Any]) -> Any:
+        self.started.append(dict(given))
+        return {"pipelineExecutionId": str(uuid.uuid4())}
 
     def _job(self, operation: str, given: Mapping[str, Any]) -> Any:
         self.jobs.append({"operation": operation, **given})
@@ -104,6 +114,7 @@ class StandIn:
                 "findings": self.hub.findings,
                 "requests": self.hub.requests,
                 "jobs": self.codepipeline.jobs,
+                "started": self.codepipeline.started,
             }
         service, name, call = self._operation(method, path, target)
         if f"/eu-central-1/{service}/aws4_request" not in signed:
@@ -160,9 +171,9 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
 
-def main(pipelines: list[str]) -> None:
+def main(pipelines: Mapping[str, str]) -> None:
     """Serve until standard input ends: with the process that holds its other side, at the latest."""
-    Handler.stand_in = StandIn(CodePipeline(frozenset(pipelines)), FakeSecurityHub(WallClock()))
+    Handler.stand_in = StandIn(CodePipeline(pipelines), FakeSecurityHub(WallClock()))
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -172,4 +183,4 @@ def main(pipelines: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(dict(one.split("=") for one in sys.argv[1:]))

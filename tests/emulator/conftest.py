@@ -24,13 +24,17 @@ import pytest
 
 from tools.apply_local.checkout import FailedError
 from tools.apply_local.life import KEPT_AT, Life, attached, begun
-from tools.emulator.process import EmulatorError
+from tools.emulator.process import ACCOUNT, Emulator, EmulatorError
 from tools.terraform_cli import TerraformMissingError
 
 FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 LAMBDAS = ROOT / "lambdas"
 PIPELINES = ROOT / "pipelines.yaml"
+REGION = "eu-central-1"
+# What a person writes who knows the account; with the service's name in it.
+ARN = f"arn:aws:{{}}:{REGION}:{ACCOUNT}"
+PROBE = "probe"  # session in which a test tries what a role would not; every other session does only what it is for
 SECONDS = 60  # for a process to begin
 
 
@@ -61,7 +65,11 @@ def stand_in() -> Iterator[StandIn]:
     """Security Hub and CodePipeline's executions, which the emulator lacks."""
     roots = [ROOT / "tests" / "lambdas", LAMBDAS, *(path.parent for path in LAMBDAS.glob("*/handler.py"))]
     with subprocess.Popen(
-        [sys.executable, "-B", FOLDER / "aws_stand_in.py", "acme-payments", "acme-python-libraries"],
+        [
+            *(sys.executable, "-B", FOLDER / "aws_stand_in.py"),
+            "acme-payments=get_pipeline_execution_delivery",
+            "acme-python-libraries=get_pipeline_execution_scan",
+        ],
         env={"PYTHONPATH": os.pathsep.join(map(str, roots)), "PATH": os.defpath},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -91,9 +99,28 @@ class Applied:
     stand_in: StandIn
 
     @property
-    def emulator(self) -> Any:
+    def emulator(self) -> Emulator:
         """As the account's root."""
         return self.life.emulator
+
+    @property
+    def administrator(self) -> Emulator:
+        """As the user who deploys: may everything that no resource's policy denies."""
+        keys = [self.life.checkout.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")]
+        return self.emulator.known_as(*keys)
+
+    def build(self, name: str, session: str = PROBE) -> Emulator:
+        """As a build of one project (``payments-grype``): CodeBuild acting for it."""
+        source = f"{ARN.format('codebuild')}:project/acme-{name}"
+        return self.emulator.as_role(f"acme-{name}", "codebuild", source, session=session)
+
+    def pipeline(self, name: str, session: str = PROBE) -> Emulator:
+        """As CodePipeline running one pipeline (``payments``)."""
+        return self.emulator.as_role(f"acme-{name}", "codepipeline", session=session)
+
+    def function(self, name: str) -> Emulator:
+        """As one function (``release-guard``)."""
+        return self.emulator.as_role(f"acme-{name}", "lambda", session=PROBE)
 
     def client(self, service: str) -> Any:
         """boto3's client as the account's root, whom no policy stops."""

@@ -1,4 +1,4 @@
-"""The functions as synthesized, run by an emulator of Lambda: builds upload to its S3 and call, events come by its EventBridge."""
+"""The functions as deployed, under their own roles: builds upload to S3 and call, events come by EventBridge."""
 
 from __future__ import annotations
 
@@ -16,22 +16,23 @@ from typing import Any
 
 import pytest
 
-from deployment import ACCOUNT, REGION, Deployed
-
 ROOT = Path(__file__).parents[2]
-REPORTS = ROOT / "tests" / "reports" / "grype"
+REPORTS = ROOT / "tests" / "reports"
 EVENTS = ROOT / "tests" / "events"
+BUCKET = "acme-reports-123456789012-eu-central-1"
 # What CodePipeline says of every execution here: tests/events/list_action_executions.json.
 COMMIT = "9c1185a5c5e9fc54612808977ee8f548b2258d31"
 DIGEST = "sha256:7f5b2640fe6fb4f46592dfd3410c4a79dac4f89e4782432e0378abcd12345678"
 
 # 9 matches by eye, none twice: 2 Critical, 2 High, 5 Medium.
-NINE = (REPORTS / "many.json").read_bytes()
+NINE = (REPORTS / "grype" / "many.json").read_bytes()
 # Of another image than the executions': with the digest of theirs, it is a clean scan of it.
-CLEAN = (REPORTS / "none.json").read_bytes().replace(
+CLEAN = (REPORTS / "grype" / "none.json").read_bytes().replace(
     b"sha256:6bea45f4e050ffdbb3a0f57a6c6f16318314a482f31442c4461a72a3ee2f3ee6", DIGEST.encode()
 )  # fmt: skip
 CLEAN_FOLDER = json.dumps(json.loads(NINE) | {"matches": []}).encode()
+# One vulnerability by eye, below what blocks.
+SNYK_ONE = (REPORTS / "snyk" / "project_one.json").read_bytes()
 NO_SECRET = f"# git-secrets, scope source, commit {COMMIT}, 12 files, proved with a planted key\n# end: 0 findings\n"
 
 
@@ -48,39 +49,38 @@ def patient(look: Callable[[], Any], seconds: float = 60) -> Any:
 class World:
     """What is deployed, and where to look for what it does."""
 
-    emulator: Any
-    stand_in: Any
-    deployed: Deployed
+    applied: Any
 
     @property
     def s3(self) -> Any:
-        return self.emulator.client("s3")
+        """As somebody whom nobody stops, to look."""
+        return self.applied.client("s3")
 
     def keys(self, prefix: str) -> set[str]:
         """Keys in the reports bucket."""
-        page = self.s3.list_objects_v2(Bucket=self.deployed.bucket, Prefix=prefix)
+        page = self.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix)
         return {one["Key"] for one in page.get("Contents", [])}
 
     def read(self, key: str) -> bytes:
-        content: bytes = self.s3.get_object(Bucket=self.deployed.bucket, Key=key)["Body"].read()
+        content: bytes = self.s3.get_object(Bucket=BUCKET, Key=key)["Body"].read()
         return content
 
     def gate(
         self, folder: Path, pipeline: str, execution: str, scanner: str, scope: str, report: bytes, exit_code: int = 0
     ) -> subprocess.CompletedProcess[str]:
-        """A build's gate, with the real AWS CLI."""
+        """A build's gate, with the real AWS CLI and the build's own role."""
         file = folder / f"{scanner}-{scope}"
         file.write_bytes(report)
         return subprocess.run(
             [sys.executable, ROOT / "buildspecs/scripts/gate.py", scanner, scope, file, str(exit_code)],
             cwd=folder,
             env={
-                **self.emulator.environment,
+                **self.applied.build(f"{pipeline}-{scanner}", "run").environment,
                 "PIPELINE": pipeline,
                 "EXECUTION": execution,
                 "ACTION": f"Verify/{scanner}",
-                "REPORTS_BUCKET": self.deployed.bucket,
-                "FINDINGS_IMPORTER": f"{self.deployed.functions['importer']}:{pipeline}_{scanner}",
+                "REPORTS_BUCKET": BUCKET,
+                "FINDINGS_IMPORTER": f"acme-findings-importer:{pipeline}_{scanner}",
             },
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -89,18 +89,17 @@ class World:
             check=False,
         )
 
-    def invoke(self, function: str, payload: object, qualifier: str = "$LATEST") -> Any:
-        """A synchronous call; its result, and None if the function failed."""
-        answer = self.emulator.client("lambda").invoke(
-            FunctionName=self.deployed.functions[function], Qualifier=qualifier, Payload=json.dumps(payload)
-        )
+    def invoke(self, caller: Any, function: str, payload: object) -> Any:
+        """A synchronous call by somebody of a function, or of one of its aliases; its result."""
+        answer = caller.client("lambda").invoke(FunctionName=f"acme-{function}", Payload=json.dumps(payload))
         assert answer["StatusCode"] == 200
         result = json.loads(answer["Payload"].read())
         assert "FunctionError" not in answer, result
         return result
 
-    def ask(self, pipeline: str, execution: str, scanner: str, scope: str, report: bytes, alias: str = "") -> Any:
-        """What the gate does, without its processes: upload a report, call as that scanner's build, or by another alias."""
+    def ask(self, pipeline: str, execution: str, scanner: str, scope: str, report: bytes, caller: str = "") -> Any:
+        """What the gate does, without its processes: upload a report and call, all as that scanner's build. ``caller``: another
+        scanner, whose build calls instead."""
         kind = "txt" if scanner == "git-secrets" else "json"
         call = {
             "schema": 1,
@@ -113,17 +112,24 @@ class World:
             "key": f"reports/{pipeline}/{execution}/{scanner}-{scope}/raw.{kind}",
             "exit_code": 0,
         }
-        self.s3.put_object(Bucket=self.deployed.bucket, Key=call["key"], Body=report)
-        return self.invoke("importer", call, alias or f"{pipeline}_{scanner}")["verdict"]
+        self.applied.build(f"{pipeline}-{scanner}", "run").client("s3").put_object(
+            Bucket=BUCKET, Key=call["key"], Body=report
+        )
+        caller = caller or scanner
+        asked = self.invoke(
+            self.applied.build(f"{pipeline}-{caller}", "run"), f"findings-importer:{pipeline}_{caller}", call
+        )
+        return asked["verdict"]
 
-    def inventory(self, repository: str) -> Any:
-        """The inventory of grype's dependencies on the one branch that is scanned."""
-        (key,) = [key for key in self.keys(f"inventory/{repository}/") if key.endswith("/grype-dependencies.json.gz")]
+    def inventory(self, repository: str, scanner: str = "grype") -> Any:
+        """A scanner's inventory of the dependencies on the one branch that is scanned."""
+        end = f"/{scanner}-dependencies.json.gz"
+        (key,) = [key for key in self.keys(f"inventory/{repository}/") if key.endswith(end)]
         return json.loads(gzip.decompress(self.read(key)))
 
     def findings(self, repository: str) -> dict[str, Any]:
         """What Security Hub has of a repository, by id."""
-        found = self.stand_in.state()["findings"]
+        found = self.applied.stand_in.state()["findings"]
         return {name: one for name, one in found.items() if one["ProductFields"]["devsecops/repository"] == repository}
 
     def happened(self, name: str, repository: str, **detail: str) -> str:
@@ -132,10 +138,10 @@ class World:
         entry = {
             "Source": recorded["source"],
             "DetailType": recorded["detail-type"],
-            "Resources": [f"arn:aws:codecommit:{REGION}:{ACCOUNT}:{repository}"],
+            "Resources": [f"arn:aws:codecommit:eu-central-1:123456789012:{repository}"],
             "Detail": json.dumps({**recorded["detail"], "repositoryName": repository, **detail}),
         }
-        answer = self.emulator.client("events").put_events(Entries=[entry])
+        answer = self.applied.client("events").put_events(Entries=[entry])
         assert answer["FailedEntryCount"] == 0
         event_id: str = answer["Entries"][0]["EventId"]
         return event_id
@@ -148,15 +154,19 @@ class World:
         configuration = job["data"]["actionConfiguration"]["configuration"]
         call = json.loads(configuration["UserParameters"])
         configuration["UserParameters"] = json.dumps({**call, "pipeline": pipeline, "execution": execution})
-        assert self.invoke("guard", event) is None
-        (answer,) = [one for one in self.stand_in.state()["jobs"] if one["jobId"] == job["id"]]
+        assert self.invoke(self.applied.pipeline(pipeline, "run"), "release-guard", event) is None
+        (answer,) = [one for one in self.applied.stand_in.state()["jobs"] if one["jobId"] == job["id"]]
         assert isinstance(answer, dict)
         return answer
 
 
-@pytest.fixture
-def world(emulator: Any, stand_in: Any, deployed: Deployed) -> World:
-    return World(emulator, stand_in, deployed)
+@pytest.fixture(scope="module")
+def world(applied: Any) -> World:
+    """Without inventories: the stand-in for Security Hub knows nothing of what a kept emulator's earlier tests imported."""
+    found = World(applied)
+    for key in found.keys("inventory/"):
+        found.s3.delete_object(Bucket=BUCKET, Key=key)
+    return found
 
 
 @pytest.fixture
@@ -203,27 +213,46 @@ def test_the_guard_lets_through_what_passed_and_names_what_is_missing(
 
 def test_a_build_cannot_call_for_another_scanner(world: World, execution: str, tmp_path: Path) -> None:
     """The alias under which the function is called reaches it through Lambda itself."""
-    assert (
-        world.ask("payments", execution, "grype", "dependencies", CLEAN_FOLDER, "payments_git-secrets") == "tool-error"
-    )
+    assert world.ask("payments", execution, "grype", "dependencies", CLEAN_FOLDER, caller="git-secrets") == "tool-error"
     folder = f"reports/payments/{execution}/grype-dependencies"
     assert world.keys(folder) == {f"{folder}/raw.json"}
 
 
-def test_a_push_is_recorded_and_a_deleted_branch_archives(world: World, execution: str) -> None:
-    event = world.happened("codecommit_push", "ledger")
-    key = f"pushes/ledger/{COMMIT}/{event}.json"
+def test_a_push_is_recorded(world: World) -> None:
+    event = world.happened("codecommit_push", "payments")
+    key = f"pushes/payments/{COMMIT}/{event}.json"
     patient(lambda: world.keys(key))
     assert json.loads(world.read(key))["pusher"] == "arn:aws:iam::123456789012:user/developers/ann"
-    assert world.ask("ledger", execution, "grype", "dependencies", NINE) == "findings"
-    assert [one["RecordState"] for one in world.findings("ledger").values()] == ["ACTIVE"] * 9
-    world.happened(
-        "codecommit_reference_deleted", "ledger", referenceName="other", referenceFullName="refs/heads/other"
-    )
-    world.happened("codecommit_reference_deleted", "ledger", referenceName="main", referenceFullName="refs/heads/main")
-    patient(lambda: {one["RecordState"] for one in world.findings("ledger").values()} == {"ARCHIVED"})
-    assert len(world.findings("ledger")) == 9
-    assert patient(lambda: world.inventory("ledger")["deleted_at"])
+
+
+def test_a_deleted_branch_archives(world: World, execution: str) -> None:
+    assert world.ask("python-libraries", execution, "snyk", "dependencies", SNYK_ONE) == "pass"
+    assert [one["RecordState"] for one in world.findings("python-libraries").values()] == ["ACTIVE"]
+    other = {"referenceName": "feature/refunds2", "referenceFullName": "refs/heads/feature/refunds2"}
+    world.happened("codecommit_reference_deleted", "python-libraries", **other)
+    time.sleep(1)
+    assert [one["RecordState"] for one in world.findings("python-libraries").values()] == ["ACTIVE"]
+    world.happened("codecommit_reference_deleted", "python-libraries")  # feature/refunds, which was scanned
+    patient(lambda: [one["RecordState"] for one in world.findings("python-libraries").values()] == ["ARCHIVED"])
+    assert patient(lambda: world.inventory("python-libraries", "snyk")["deleted_at"])
+
+
+def test_the_sealer_lets_hexadecimal_through_and_nothing_else(world: World) -> None:
+    """https://docs.aws.amazon.com/codepipeline/latest/userguide/actions-invoke-lambda-function.html"""
+    sha256, event = "0" * 64, json.loads((EVENTS / "codepipeline_job.json").read_bytes())
+    job = event["CodePipeline.job"]
+    answers = []
+    for claim in (f"{sha256} {DIGEST}", f'{sha256} {DIGEST}","name":"BRANCH'):
+        job["id"] = str(uuid.uuid4())
+        job["data"]["actionConfiguration"]["configuration"] = {
+            "FunctionName": "acme-image-sealer",
+            "UserParameters": claim,
+        }
+        world.invoke(world.applied.pipeline("payments", "run"), "image-sealer", event)
+        answers += [one for one in world.applied.stand_in.state()["jobs"] if one["jobId"] == job["id"]]
+    sealed, refused = answers
+    assert sealed["outputVariables"] == {"SHA256": sha256, "DIGEST": DIGEST}
+    assert refused["operation"] == "PutJobFailureResult"
 
 
 def test_scans_at_the_same_time_end_in_one_inventory(world: World) -> None:
@@ -254,7 +283,7 @@ def test_scans_at_the_same_time_end_in_one_inventory(world: World) -> None:
 
 def test_the_emulators_s3_refuses_what_the_inventory_relies_on_being_refused(world: World) -> None:
     """Without this, the test above would say nothing: conditional writes of https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html"""
-    key, s3, bucket = f"probe/{uuid.uuid4()}", world.s3, world.deployed.bucket
+    key, s3, bucket = f"probe/{uuid.uuid4()}", world.s3, BUCKET
     etag = s3.put_object(Bucket=bucket, Key=key, Body=b"1", IfNoneMatch="*")["ETag"]
     for condition in ({"IfNoneMatch": "*"}, {"IfMatch": '"0123456789abcdef0123456789abcdef"'}):
         with pytest.raises(s3.exceptions.ClientError) as raised:
@@ -264,14 +293,22 @@ def test_the_emulators_s3_refuses_what_the_inventory_relies_on_being_refused(wor
     assert world.read(key) == b"3"
 
 
+def _body(message: Any) -> Any:
+    return json.loads(message["Body"])
+
+
 def test_an_event_that_cannot_be_handled_is_kept(world: World) -> None:
     """One of the kind whose pusher CodeCommit does not name: Lambda has tried three times before it gives up."""
     event = world.happened("codecommit_reference_updated", "payments")
-    sqs = world.emulator.client("sqs")
-    (message,) = patient(
-        lambda: sqs.receive_message(QueueUrl=world.deployed.dead_letters_url, WaitTimeSeconds=1).get("Messages")
-    )
-    kept = json.loads(message["Body"])
+    sqs = world.applied.client("sqs")
+    url = sqs.get_queue_url(QueueName="acme-findings-importer-dead-letters")["QueueUrl"]
+
+    def ours() -> Any:
+        """A kept emulator's queue may hold others."""
+        messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1).get("Messages", [])
+        return next((kept for kept in map(_body, messages) if kept["requestPayload"]["id"] == event), None)
+
+    kept = patient(ours)
     assert kept["requestContext"]["condition"] == "RetriesExhausted"
     assert kept["requestPayload"]["id"] == event
     assert kept["requestPayload"]["detail"]["referenceName"] == "feature/refunds"

@@ -57,6 +57,20 @@ class Emulator:
         given = {name: value for name, value in {**self.environment, **credentials}.items() if value}
         return Emulator(self.url, self.region, self.folder, given)
 
+    def as_role(
+        self, role: str, service: str, source_arn: str = "", *, source_account: str = ACCOUNT, session: str = "emulated"
+    ) -> Emulator:
+        """The same emulator for a service that has assumed a role, acting for a resource (``source_arn``, if it says so) of
+        an account; only the account's root may ask. ``session`` stands in the log of ``authorizations``. Raises ClientError
+        (AccessDenied) if the role's trust does not let it.
+        """
+        answer = self.client("sts").assume_role(
+            RoleArn=f"arn:aws:iam::{ACCOUNT}:role/{role}",
+            RoleSessionName=session,
+            ExternalId=f"{service}.amazonaws.com,{source_arn},{source_account}",  # inside/asking.py reads it
+        )["Credentials"]
+        return self.known_as(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
+
     def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no types
         """boto3's client of one service."""
         environment = self.environment

@@ -112,16 +112,22 @@ def _pipeline_role() -> None:
     replace(backend, "iam_backend", property(lambda self: Roles()))
 
 
-def may_assume(trust: str | Mapping[str, Any], service: str) -> bool:
-    """Whether the service, acting for this account, may assume a role with this trust."""
-    context = EvalContext(
-        principal_arn=service, principal_type="Service", principal_account=get_account_id(), action="sts:AssumeRole",
-        resource_arn="*", region=get_region(), service_context={"aws:sourceaccount": get_account_id()},
-    )  # fmt: skip
+def may_assume(trust: str | Mapping[str, Any], service: str, source_arn: str = "", source_account: str = "") -> bool:
+    """Whether the service, acting for a resource of an account (by default: this one), may assume a role with this trust."""
+    context = {"aws:sourceaccount": source_account or get_account_id(), "aws:sourcearn": source_arn or None}
     document = json.loads(trust) if isinstance(trust, str) else dict(trust)
     # A trust document names no resource; the evaluator wants one.
     statements = [{**statement, "Resource": "*"} for statement in document["Statement"]]
-    return bool(evaluate_resource_policy({"Statement": statements}, context, service=service).decision == "Allow")
+    return admits({"Statement": statements}, service, "sts:AssumeRole", "*", context)
+
+
+def admits(policy: Any, service: str, action: str, resource: str, context: Mapping[str, str | None]) -> bool:
+    """Whether a resource's policy lets a service do that. ``context``: the condition keys that the service sends."""
+    asked = EvalContext(
+        principal_arn=service, principal_type="Service", principal_account="", action=action, resource_arn=resource,
+        region=get_region(), service_context={name: value for name, value in context.items() if value},
+    )  # fmt: skip
+    return bool(evaluate_resource_policy(policy, asked, service=service).decision == "Allow")
 
 
 def _report_groups() -> None:
@@ -180,6 +186,14 @@ def _project_attributes() -> None:
     replace(codebuild, "_project_shape", shaped)
 
 
+def _project_by_arn() -> None:
+    def delete_by_name(given: Mapping[str, Any]) -> Any:
+        name = str(given["name"]).rpartition("/")[2]
+        return delete({**given, "name": name})
+
+    delete = replace(codebuild, "_delete_project", delete_by_name)
+
+
 def _error(code: str, message: str) -> tuple[int, dict[str, str], bytes]:
     content = {"__type": code, "message": message}
     return 400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(content).encode()
@@ -197,5 +211,6 @@ GAPS = (
     Gap("codecommit", "a repository's tags and its (no) branches can be listed", _repository_tags),
     Gap("codepipeline", "a pipeline is only made with a role that exists and that CodePipeline may assume", _pipeline_role),
     Gap("codebuild", "report groups", _report_groups),
+    Gap("codebuild", "DeleteProject takes a project's ARN, too", _project_by_arn),
     Gap("codebuild", "a project's logs, timeouts, network and every other attribute stay as given", _project_attributes),
 )  # fmt: skip

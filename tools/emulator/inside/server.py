@@ -14,6 +14,7 @@ import sys
 import threading
 from pathlib import Path
 
+import asking
 import authorizations
 import gaps
 import routes
@@ -28,7 +29,7 @@ def end_with_standard_input() -> None:
 
 def main() -> None:
     """Fill the gaps, then serve."""
-    for gap in gaps.GAPS:
+    for gap in (*gaps.GAPS, *asking.GAPS):
         gap.fill()
     routes.install(stand_in=Path("stand-in").resolve())
     authorizations.install(Path("authorizations.jsonl").resolve())
