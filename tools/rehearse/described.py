@@ -203,7 +203,7 @@ def _action(where: str, values: Mapping[str, Any]) -> Action:
 
 def _project(values: Mapping[str, Any]) -> Project:
     environment, source = values["environment"][0], values["source"][0]
-    logs = next((one for one in values.get("logs_config") or ()), {})
+    logs: Mapping[str, Any] = next((one for one in values.get("logs_config") or ()), {})
     group: Mapping[str, Any] = next((one for one in logs.get("cloudwatch_logs") or ()), {})
     return Project(
         name=values["name"],
