@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiled modules are kept: the synthesis is twice as fast with them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup synth test check apply-local bench mutate lock schema clean
+.PHONY: help setup synth test check apply-local bench mutate mutate-output lock schema clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -68,6 +68,9 @@ bench: .venv/.dev  ## time and memory: make synth against the plain import of th
 
 mutate: .venv/.dev  ## what the tests of gate, guard, identity and severities do not notice (20 minutes; ARGS=gate for some files)
 	$(BIN)/python -m tools.mutate $(ARGS)
+
+mutate-output: .venv/.dev .venv-emulator/.done  ## what no test notices of an output made weaker (30 minutes; ARGS=trust for some kinds)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tools.mutate_output $(ARGS)
 
 UV := uv pip compile --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 lock:  ## write the lock files anew from pyproject.toml (needs uv)

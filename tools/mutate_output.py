@@ -15,6 +15,7 @@ What no test notices must stand in tools/mutate_output.yaml with a reason, and n
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import os
 import sys
@@ -132,6 +133,7 @@ class Session:
         from stacks import app, policy  # noqa: F401 - once, for all children
 
         app.synthesize = forbidden  # type: ignore[assignment]
+        yaml.safe_load = functools.partial(yaml.load, Loader=yaml.CSafeLoader)  # ten times as fast, the same result
         items = self._readers([item for item in session.items if "emit_once" in getattr(item, "fixturenames", ())])
         for stem in (FULL, USERS):
             original = [lambda stem=stem: self._judge(-1, stem, None, self._of(stem, items))]
@@ -196,6 +198,7 @@ class Session:
                 if any(meant(error) for _, error in self._failed):
                     break
         if not self._failed:
+            report("", "")
             return 0
         report(*next((one for one in self._failed if meant(one[1])), self._failed[0]))
         return 1
@@ -226,7 +229,7 @@ def judged(outputs: Path, found: Sequence[tuple[str, Mutant]], jobs: int, where:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         tests = [test for test in where if (ROOT / test).exists()]
-        options = ["-q", "-s", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+        options = ["-q", "-s", "--tb=no", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
         os.environ["EMITTED_FROM"] = str(outputs)
         session = Session(outputs, found, jobs, folder)
         code = pytest.main([*options, *tests], plugins=[session])
