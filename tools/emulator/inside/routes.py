@@ -1,8 +1,9 @@
 """Which service answers what: ministack, moto, or a stand-in of the tests.
 
-ministack has no CodeCommit and no CodePipeline; moto keeps their repositories and pipelines. Neither runs a pipeline or
-judges what Security Hub is sent: a stand-in answers for executions, jobs and findings where somebody has written its address
-into a file (``stand_in``). Without it those calls are refused.
+ministack has no CodeCommit and no CodePipeline; moto keeps their repositories and pipelines. Neither runs a pipeline, holds a
+commit or judges what Security Hub is sent: a stand-in answers for executions, jobs, approvals, commits and findings where
+somebody has written its address into a file (``stand_in``). It is told who calls (``X-Emulated-Caller``: an ARN), since it sees no
+keys. Without it those calls are refused.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import gaps
 from ministack import app
-from ministack.core import iam_actions
+from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from moto.moto_server.werkzeug_app import create_backend_app
 from moto.server import DomainDispatcherApplication
@@ -35,9 +36,12 @@ STAND_IN = {
             "ListActionExecutions",
             "PutJobSuccessResult",
             "PutJobFailureResult",
+            "PutApprovalResult",
             "StartPipelineExecution",
         }
     ),
+    # https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html: what a source action asks for.
+    "codecommit": frozenset({"GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus"}),
     "securityhub": frozenset({"BatchImportFindings", "BatchUpdateFindings", "GetFindings"}),
 }
 _HUB_ROUTES = {
@@ -55,6 +59,13 @@ def signed_service(headers: Mapping[str, str]) -> str:
     return parts[3] if found and len(parts) == 5 else ""
 
 
+def caller(headers: Mapping[str, str]) -> str:
+    """ARN of who signed, or "". The signature itself has been checked before."""
+    credential = headers.get("authorization", "").partition("Credential=")[2]
+    principal = iam_evaluator.resolve_principal(credential.split("/")[0], get_account_id())
+    return getattr(principal, "arn", "") or ""
+
+
 def operation(service: str, method: str, path: str, headers: Mapping[str, str]) -> str:
     """Name of the API's operation, "" if it is not known here."""
     if service == "securityhub":
@@ -65,8 +76,8 @@ def operation(service: str, method: str, path: str, headers: Mapping[str, str]) 
 def resource(service: str, name: str, body: bytes) -> str:
     """The ARN that IAM is asked about.
 
-    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodepipeline.html (jobs name no resource),
-    list_awscodecommit.html, list_awssecurityhub.html (product and hub)
+    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodepipeline.html (jobs name no resource,
+    an approval its action), list_awscodecommit.html, list_awssecurityhub.html (product and hub)
     """
     try:
         given: dict[str, Any] = json.loads(body or b"{}")
@@ -75,6 +86,8 @@ def resource(service: str, name: str, body: bytes) -> str:
     prefix = f"arn:aws:{service}:{get_region()}:{get_account_id()}"
     if service == "codepipeline":
         pipeline = given.get("pipelineName") or given.get("name") or given.get("pipeline", {}).get("name")
+        if name == "PutApprovalResult":
+            return f"{prefix}:{pipeline}/{given.get('stageName')}/{given.get('actionName')}"
         return f"{prefix}:{pipeline}" if pipeline and not name.startswith("PutJob") else "*"
     if service == "codecommit":
         return f"{prefix}:{given['repositoryName']}" if "repositoryName" in given else "*"
@@ -147,6 +160,7 @@ def _stand_in(address: Path, method: str, path: str, headers: Mapping[str, str],
     if not url:
         return _refusal(f"{method} {path} {headers.get('x-amz-target', '')}: no stand-in runs")
     passed = {name: headers[name] for name in ("content-type", "x-amz-target", "authorization") if name in headers}
+    passed["x-emulated-caller"] = caller(headers)
     request = urllib.request.Request(f"{url}{path}", data=body, headers=passed, method=method)  # noqa: S310 - loopback
     try:
         with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310

@@ -17,6 +17,7 @@ from pathlib import Path
 import asking
 import authorizations
 import gaps
+import pipeline_targets
 import routes
 from ministack import app
 
@@ -29,7 +30,7 @@ def end_with_standard_input() -> None:
 
 def main() -> None:
     """Fill the gaps, then serve."""
-    for gap in (*gaps.GAPS, *asking.GAPS):
+    for gap in (*gaps.GAPS, *asking.GAPS, *pipeline_targets.GAPS):
         gap.fill()
     routes.install(stand_in=Path("stand-in").resolve())
     authorizations.install(Path("authorizations.jsonl").resolve())
