@@ -510,7 +510,9 @@ def test_each_action_runs_its_own_project_or_function(emitted: Any) -> None:
 
 def test_the_source_is_the_settings_repository_and_branch(emitted: Any) -> None:
     for stack, pipeline in emitted.settings.pipelines.items():
-        configuration = stages(emitted, stack)["Source"]["Source"]["configuration"]
+        source = stages(emitted, stack)["Source"]["Source"]
+        assert source.get("namespace") == "Source", "what #{Source.CommitId} names"
+        configuration = source["configuration"]
         assert configuration["RepositoryName"] == pipeline.repository.name
         assert configuration["BranchName"] == (
             pipeline.branch if pipeline.kind == "delivery" else pipeline.default_branch
