@@ -157,6 +157,9 @@ def _children(module: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def _policies(plan: Mapping[str, Any]) -> tuple[list[Policy], list[str]]:
     known, unknown = [], []
     for change in plan["resource_changes"]:
+        if change["type"] == "aws_iam_policy_document":
+            # Terraform has put off reading it until it is applied.
+            unknown.append(place(change["address"]))
         if change["mode"] == "data" or change["type"] in _OF_ANOTHER_RESOURCE:
             continue
         unknown += [
@@ -166,7 +169,8 @@ def _policies(plan: Mapping[str, Any]) -> tuple[list[Policy], list[str]]:
         ]
     for resource in _children(plan["planned_values"]["root_module"]):
         for attribute in POLICY_ATTRIBUTES:
-            text = resource["values"].get(attribute)
+            # A data source that is read only when it is applied has no values.
+            text = resource.get("values", {}).get(attribute)
             if resource["mode"] == "managed" and text and resource["type"] not in _NO_IAM:
                 known.append(Policy(place(resource["address"]), resource["type"], attribute, json.loads(text)))
     return known, unknown

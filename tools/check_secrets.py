@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import string
 import subprocess
 import tempfile
 from collections.abc import Iterable
@@ -27,7 +28,7 @@ _SWITCHED_OFF = (
 # detect-secrets reads for private keys only in files of up to 8 KB.
 _PRIVATE_KEY = re.compile(r"-----BEGIN ([A-Z0-9]+ )*PRIVATE KEY")
 _LONG = 9_000
-_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_ALPHABET = string.ascii_uppercase + string.digits
 # Lock files hold nothing but names, versions and hashes, by the hundred.
 _LOCKS = (
     "package-lock.json",
