@@ -144,7 +144,7 @@ def report(findings: int) -> bytes:
     ).encode()
 
 
-def run(*arguments: str) -> Any:  # noqa: ANN401 - JSON is Any
+def run(*arguments: str) -> Any:
     """What a fresh process with the function's import roots prints, as JSON."""
     environment = {
         **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},

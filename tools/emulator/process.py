@@ -71,7 +71,7 @@ class Emulator:
         )["Credentials"]
         return self.known_as(answer["AccessKeyId"], answer["SecretAccessKey"], answer["SessionToken"])
 
-    def client(self, service: str) -> Any:  # noqa: ANN401 - boto3's clients have no types
+    def client(self, service: str) -> Any:
         """boto3's client of one service."""
         environment = self.environment
         given = {
