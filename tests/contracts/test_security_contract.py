@@ -170,6 +170,14 @@ def test_nothing_is_reached_without_tls(emitted: Any) -> None:
         assert deny["condition"] == [{"test": "Bool", "variable": "aws:SecureTransport", "values": ["false"]}]
 
 
+def test_a_policy_speaks_of_its_own_thing(emitted: Any) -> None:
+    for stack, address, statements, arns, _ in attached(emitted):
+        for statement in statements:
+            for resource in statement["resources"]:
+                where = f"{stack} {address} {statement['sid']}"
+                assert resource in arns or resource.startswith(tuple(f"{arn}/" for arn in arns)), where
+
+
 def test_a_refusal_is_for_everybody(emitted: Any) -> None:
     for stack, name, one in emitted.documents():
         for statement in one["statement"]:
