@@ -560,8 +560,9 @@ def test_builds_are_told_which_run_and_which_image(emitted: Any) -> None:
                     assert given.get("IMAGE_DIGEST") == "#{Image.DIGEST}", f"{stack} {stage}/{name}"
                 if name in reads_digest - {"ecr", "deploy"}:
                     assert given.get("IMAGE_SHA256") == "#{Image.SHA256}", f"{stack} {stage}/{name}"
-                if emitted.settings.pipelines[stack].kind == "scan":
-                    assert given.get("BRANCH") == "#{variables.BRANCH}"
+                by_event = emitted.settings.pipelines[stack].kind == "scan"
+                assert given.get("COMMIT") == ("#{variables.COMMIT}" if by_event else "#{Source.CommitId}")
+                assert not by_event or given.get("BRANCH") == "#{variables.BRANCH}"
                 inputs = ["Source", "Resolved"] if name in ("grype", "snyk") else ["Source"]
                 assert action["input_artifacts"] == inputs, f"{stack} {stage}/{name}"
                 if len(inputs) > 1:
@@ -587,7 +588,9 @@ def test_builds_work_on_what_the_settings_name(emitted: Any) -> None:
     for stack, name, project in of_kind(emitted, "aws_codebuild_project"):
         pipeline, given = emitted.settings.pipelines[stack], environment(project)
         stage, _, action = name.partition("_")
-        wanted = {"ACTION": f"{stage}/{action}", "PIPELINE": stack}
+        scripts = emitted.stacks["foundation"]["resource"]["aws_s3_object"]["scripts"]
+        wanted = {"ACTION": f"{stage}/{action}", "PIPELINE": stack, "SCRIPTS_SHA256": scripts["source_hash"]}
+        wanted["SCRIPTS_URI"] = f"s3://{buckets(emitted)['artifacts']['bucket']}/{scripts['key']}"
         if "FINDINGS_IMPORTER" in given:
             wanted["REPORTS_BUCKET"] = buckets(emitted)["reports"]["bucket"]
         if action in ("image", "push", "deploy", "grype", "snyk-container"):
