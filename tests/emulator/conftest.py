@@ -31,6 +31,7 @@ FOLDER = Path(__file__).parent
 ROOT = FOLDER.parents[1]
 LAMBDAS = ROOT / "lambdas"
 PIPELINES = ROOT / "pipelines.yaml"
+sys.path.append(str(FOLDER))  # for outcomes.py
 REGION = "eu-central-1"
 # What a person writes who knows the account; with the service's name in it.
 ARN = f"arn:aws:{{}}:{REGION}:{ACCOUNT}"

@@ -17,7 +17,7 @@ import moto.codepipeline.models
 from ministack import app
 from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 from ministack.core.responses import get_account_id, get_region
-from ministack.services import codebuild, eventbridge, iam, lambda_svc
+from ministack.services import codebuild, eventbridge, iam, lambda_svc, sns
 from moto.codecommit.responses import CodeCommitResponse
 from moto.codepipeline.exceptions import InvalidStructureException
 
@@ -130,6 +130,22 @@ def admits(policy: Any, service: str, action: str, resource: str, context: Mappi
     return bool(evaluate_resource_policy(policy, asked, service=service).decision == "Allow")
 
 
+def _pending_addresses() -> None:
+    """https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html: an e-mail address gets nothing until its owner confirms."""
+
+    def subscribed(given: Any) -> Any:
+        answer = subscribe(given)
+        for topic in sns._topics.values():
+            for one in topic["subscriptions"]:
+                if one["protocol"] == "email" and one["confirmed"]:
+                    one["confirmed"] = False
+                    one["attributes"] |= {"PendingConfirmation": "true", "ConfirmationWasAuthenticated": "false"}
+            sns._refresh_subscription_counts(topic)
+        return answer
+
+    subscribe = replace(sns, "_subscribe", subscribed)
+
+
 def _report_groups() -> None:
     groups: dict[str, dict[str, Any]] = {}
     served = codebuild._handle_request_sync
@@ -210,6 +226,7 @@ GAPS = (
     Gap("codecommit, codepipeline", "times in answers are seconds since 1970", _timestamps),
     Gap("codecommit", "a repository's tags and its (no) branches can be listed", _repository_tags),
     Gap("codepipeline", "a pipeline is only made with a role that exists and that CodePipeline may assume", _pipeline_role),
+    Gap("sns", "an e-mail address is pending until a person confirms, which nobody does here", _pending_addresses),
     Gap("codebuild", "report groups", _report_groups),
     Gap("codebuild", "DeleteProject takes a project's ARN, too", _project_by_arn),
     Gap("codebuild", "a project's logs, timeouts, network and every other attribute stay as given", _project_attributes),
