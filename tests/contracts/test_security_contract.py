@@ -178,6 +178,14 @@ def test_a_policy_speaks_of_its_own_thing(emitted: Any) -> None:
                 assert resource in arns or resource.startswith(tuple(f"{arn}/" for arn in arns)), where
 
 
+def test_no_condition_is_met_by_a_key_that_is_not_sent(emitted: Any) -> None:
+    """``...IfExists`` is: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html"""
+    for stack, name, one in emitted.documents():
+        for statement in one["statement"]:
+            for condition in statement.get("condition", ()):
+                assert not condition["test"].endswith("IfExists"), f"{stack} {name} {statement['sid']}"
+
+
 def test_a_refusal_is_for_everybody(emitted: Any) -> None:
     for stack, name, one in emitted.documents():
         for statement in one["statement"]:
