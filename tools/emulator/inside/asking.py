@@ -50,19 +50,14 @@ def _key_named_by_a_write() -> None:
     given = replace(iam_actions, "s3_service_context", context)
 
 
-def _resources_asked_about() -> None:
-    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html (policies name a group's streams),
-    https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodebuild.html (a build's project)"""
+def _streams_asked_about() -> None:
+    """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html: policies name a group's streams."""
 
     def resource(service: str, method: str, path: str, headers: Any, body: bytes, params: Any, *rest: Any) -> str:
         found = str(extract(service, method, path, headers, body, params, *rest))
         if service == "logs" and ":log-group:" in found:
             stream = json.loads(body or b"{}").get("logStreamName")
             return f"{found}:log-stream:{stream}" if stream else found
-        if service == "codebuild" and found == "*":
-            builds = [one for one in json.loads(body or b"{}").get("ids", ()) if isinstance(one, str)]
-            prefix = f"arn:aws:codebuild:{get_region()}:{get_account_id()}:project"
-            return f"{prefix}/{builds[0].partition(':')[0]}" if builds else found
         return found
 
     extract = replace(iam_actions, "extract_resource_arn", resource)
@@ -239,9 +234,7 @@ GAPS = (
         "what is encrypted with a key of the account is read and written with the caller's permission on that key",
         _keys_used_for_a_caller,
     ),
-    Gap(
-        "logs, codebuild", "what is asked about is the log group's stream, the build's project", _resources_asked_about
-    ),
+    Gap("logs", "what is asked about is the stream of a log group", _streams_asked_about),
     Gap("lambda", "an event that failed is put into the dead-letter queue with the function's role", _failed_events),
     Gap(
         "events",
