@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from itertools import count, groupby
 from pathlib import Path
 
@@ -20,7 +19,7 @@ from tools.rehearse.actions import World
 from tools.rehearse.answers import RefusedError
 from tools.rehearse.builds import BuildRunner
 from tools.rehearse.described import Action, Described, NotRehearsedError, Pipeline, Stage
-from tools.rehearse.history import FAILED, IN_PROGRESS, SUCCEEDED, SUPERSEDED, ActionRun, Execution
+from tools.rehearse.history import FAILED, IN_PROGRESS, SUCCEEDED, SUPERSEDED, ActionRun, Execution, failed
 from tools.rehearse.variables import mistakes
 from tools.rehearse.watch import Clock, Seen, Watcher
 
@@ -224,29 +223,37 @@ class CodePipeline:
         https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-structure.html (runOrder)
         """
         for group in _in_order(stage.actions):
-            with ThreadPoolExecutor(len(group)) as pool:
-                runs = list(pool.map(lambda action: self._action(execution, stage, action), group))
-            wrong = [run for run in runs if not (run.outcome and run.outcome.succeeded)]
-            if wrong:
-                first = wrong[0]
-                return f"{first.action.name}: {first.outcome.message if first.outcome else 'no outcome'}"
+            began = [threading.Thread(target=self._action, args=(execution, stage, one), daemon=True) for one in group]
+            for thread in began:  # no pool: its threads would be waited for when this process ends
+                thread.start()
+            for thread in began:
+                thread.join()
+            done = {run.action.name: run.outcome for run in execution.runs if run.stage == stage.name}
+            for action in group:
+                outcome = done.get(action.name)
+                if not outcome or not outcome.succeeded:
+                    return f"{action.name}: {outcome.message if outcome else 'it has come to no end'}"
         return ""
 
-    def _action(self, execution: Execution, stage: Stage, action: Action) -> ActionRun:
+    def _action(self, execution: Execution, stage: Stage, action: Action) -> None:
         began = self.world.clock.now()
         run = ActionRun(str(uuid.uuid4()), stage.name, action, began)
-        with self._changed:
-            execution.runs.append(run)
-        self._see(watch.ACTION_BEGUN, execution, IN_PROGRESS, stage.name, action=action)
-        outcome = actions.run(self.world, execution, run)
+        try:
+            with self._changed:
+                execution.runs.append(run)
+            self._see(watch.ACTION_BEGUN, execution, IN_PROGRESS, stage.name, action=action)
+            outcome = actions.run(self.world, execution, run)
+            seconds = (self.world.clock.now() - began).total_seconds()
+            shown = {**outcome.seen, **outcome.variables}
+            self._see(
+                watch.ACTION_ENDED, execution, outcome.status, stage.name, seconds, action, outcome.message, shown
+            )
+        except Exception as error:  # of who watches
+            outcome = failed(f"{type(error).__name__}: {error}")
         with self._changed:
             run.outcome, run.ended = outcome, self.world.clock.now()
             if outcome.succeeded:
                 execution.artifacts.update({one.name: one for one in outcome.artifacts})
-        seconds = (run.ended - began).total_seconds()
-        shown = {**outcome.seen, **outcome.variables}
-        self._see(watch.ACTION_ENDED, execution, outcome.status, stage.name, seconds, action, outcome.message, shown)
-        return run
 
     def _see(
         self,

@@ -156,7 +156,7 @@ def _pipeline(values: Mapping[str, Any]) -> Pipeline:
     name = values["name"]
     if values["execution_mode"] not in MODES:
         raise NotRehearsedError(f"pipeline {name}: execution mode {values['execution_mode']}, known are {MODES}")
-    if values.get("trigger_all") and values.get("trigger"):
+    if values.get("trigger"):
         raise NotRehearsedError(f"pipeline {name}: triggers of connections")
     stores = values["artifact_store"]
     if len(stores) != 1:
