@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from declared import OTHER_ACCOUNT, content, declared, kind_of, kinds, parts, shared
+from declared import OTHER_ACCOUNT, content, declared, kind_of, kinds, parts, shared, undeclared
 from oracle import Caller, Oracle, permissions
 from policies import ACCOUNT, Policies
 
@@ -153,3 +153,16 @@ def test_roles_are_assumed_by_their_service_for_their_resource(emitted: Any, ora
             if may(caller, **context)
         ]
     assert not wrong, "\n".join(wrong)
+
+
+def test_what_is_not_declared_is_told(full: Any) -> None:
+    """For those who log what roles really ask for: any execution, any stream, but nothing else."""
+    reports = f"arn:aws:s3:::acme-reports-{ACCOUNT}-eu-central-1"
+    folder = "reports/payments/00000000-1111-4222-8333-444444444444/grype-image"
+    assert not undeclared(full, "acme-payments-grype", "s3:PutObject", f"{reports}/{folder}/raw.json")
+    assert not undeclared(full, "acme-findings-importer", "s3:PutObject", f"{reports}/{folder}/verdict.json")
+    assert not undeclared(full, "acme-findings-importer", "s3:GetObject", f"{reports}/inventory/any/where/x.json.gz")
+    assert undeclared(full, "acme-payments-grype", "s3:PutObject", f"{reports}/{folder}/verdict.json")
+    assert undeclared(full, "acme-payments-grype", "s3:PutObject", f"{reports}/{folder}/raw.json.gz")
+    assert undeclared(full, "acme-payments-ecr", "s3:PutObject", f"{reports}/{folder}/raw.json")
+    assert undeclared(full, "acme-nobody", "s3:PutObject", f"{reports}/{folder}/raw.json")
