@@ -46,6 +46,13 @@ def handler(event, context):
 """
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # One emulator for all of them, not one for each worker.
+    for item in items:
+        if "account" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("rehearsal-engine"))
+
+
 @dataclass
 class Builds:
     """A BuildRunner: each project's result, and what it was called with."""
@@ -126,12 +133,13 @@ SOURCE = Action(
 @dataclass(frozen=True)
 class Account:
     """What the emulator holds: a bucket with versions and a key, a role each for the pipeline, the project, the function and the
-    rule, which may do what they must and nothing else; a project, a function, a topic."""
+    rule, which may do what they must and nothing else; a project, a function, a topic, and a queue that gets what the topic gets."""
 
     emulator: Emulator
     key: str
     project: Project
     topic: str
+    mailbox: str
 
     def client(self, service: str) -> Any:
         return self.emulator.client(service)
@@ -177,6 +185,11 @@ def _furnish(emulator: Emulator) -> Account:
     s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
     emulator.client("codecommit").create_repository(repositoryName="shop")
     topic = emulator.client("sns").create_topic(Name="engine-approvals")["TopicArn"]
+    mailbox = emulator.client("sqs").create_queue(QueueName="engine-mailbox")["QueueUrl"]
+    queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:engine-mailbox"
+    everybody = policy({**allow([queue], "sqs:SendMessage"), "Principal": "*"})
+    emulator.client("sqs").set_queue_attributes(QueueUrl=mailbox, Attributes={"Policy": everybody})
+    emulator.client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue)
     artifacts = [f"arn:aws:s3:::{BUCKET}/{PREFIX}/*"]
     keys = allow([key], "kms:GenerateDataKey", "kms:Decrypt")
     project_arn = f"arn:aws:codebuild:{REGION}:{ACCOUNT}:project/engine-build"
@@ -228,7 +241,7 @@ def _furnish(emulator: Emulator) -> Account:
     project = Project(
         "engine-build", project_arn, "engine-build", "", {}, "image", "small", False, 60, 480, key, None, "logs"
     )
-    return Account(emulator, key, project, topic)
+    return Account(emulator, key, project, topic, mailbox)
 
 
 @dataclass

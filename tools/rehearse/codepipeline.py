@@ -14,7 +14,7 @@ from itertools import count, groupby
 from pathlib import Path
 
 from tools.emulator.process import Emulator
-from tools.rehearse import actions, watch
+from tools.rehearse import actions, state_changes, watch
 from tools.rehearse.actions import World
 from tools.rehearse.answers import RefusedError
 from tools.rehearse.builds import BuildRunner
@@ -144,18 +144,24 @@ class CodePipeline:
         status, why = FAILED, "an error of the rehearsal itself"
         try:
             self._see(watch.EXECUTION_BEGUN, execution, IN_PROGRESS)
+            self._send(execution, IN_PROGRESS)
             status, why = self._stages(execution)
         except Exception as error:  # an execution that neither runs nor ends would be waited for
             why = f"{type(error).__name__}: {error}"
         try:
             seconds = (self.world.clock.now() - execution.started).total_seconds()
             self._see(watch.EXECUTION_ENDED, execution, status, execution.stage, seconds, message=why)
+            self._send(execution, status)
         finally:
             with self._changed:
                 self._forget(execution)
                 execution.ended = self.world.clock.now()
                 execution.why, execution.status = why, status
                 self._changed.notify_all()
+
+    def _send(self, execution: Execution, status: str) -> None:
+        if self.world.described.rules:
+            state_changes.send(self.world.emulator, execution, status)
 
     def _stages(self, execution: Execution) -> tuple[str, str]:
         before: Stage | None = None

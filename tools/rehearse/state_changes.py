@@ -1,0 +1,37 @@
+"""Events of a pipeline's executions, which CodePipeline sends to the account's default bus.
+
+https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html. Those of stages and actions are left
+out: no rule of this project's asks for them.
+"""
+
+from __future__ import annotations
+
+import json
+
+from tools.emulator.process import Emulator
+from tools.rehearse import roles
+from tools.rehearse.history import FAILED, IN_PROGRESS, SUCCEEDED, SUPERSEDED, Execution
+
+_STATES = {IN_PROGRESS: "STARTED", SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", SUPERSEDED: "SUPERSEDED"}
+
+
+def send(emulator: Emulator, execution: Execution, status: str) -> None:
+    """Tell of an execution's begin or end. ``emulator``: as the account's root; the service needs no role for it."""
+    detail = {
+        "pipeline": execution.pipeline.name,
+        "execution-id": execution.id,
+        "execution-trigger": {
+            "trigger-type": execution.trigger["triggerType"],
+            "trigger-detail": execution.trigger["triggerDetail"],
+        },
+        "state": _STATES[status],
+        "version": 1.0,
+        "pipeline-execution-attempt": 1.0,
+    }
+    entry = {
+        "Source": "aws.codepipeline",
+        "DetailType": "CodePipeline Pipeline Execution State Change",
+        "Detail": json.dumps(detail),
+        "Resources": [execution.pipeline.arn],
+    }
+    roles.client(emulator, "events").put_events(Entries=[entry])
