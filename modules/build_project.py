@@ -160,11 +160,19 @@ class BuildProject:
 
 
 def _allow_test_reports(account: Account, name: str) -> list[Statement]:
-    """https://docs.aws.amazon.com/codebuild/latest/userguide/test-permissions.html"""
+    """CreateReportGroup also where the group is there: AWS lists it for every project whose buildspec names a group.
+
+    https://docs.aws.amazon.com/codebuild/latest/userguide/test-permissions.html#test-permissions-required
+    """
     return [
         allow(
             "TestReports",
-            ["codebuild:CreateReport", "codebuild:UpdateReport", "codebuild:BatchPutTestCases"],
+            [
+                "codebuild:BatchPutTestCases",
+                "codebuild:CreateReport",
+                "codebuild:CreateReportGroup",
+                "codebuild:UpdateReport",
+            ],
             [account.arn("codebuild", f"report-group/{name}-tests")],
         )
     ]
