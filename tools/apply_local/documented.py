@@ -27,6 +27,6 @@ def destroying(account: str, region: str) -> list[str]:
         if "<name>" in command:
             continue
         text = command.replace("<account>", account).replace("<region>", region)
-        text = re.sub(r"npx cdktf destroy ([\w -]+)", r"npx cdktf destroy \1 --auto-approve --skip-provider-lock", text)
+        text = re.sub(r"npx cdktf destroy( [a-z][\w-]*)+", r"\g<0> --auto-approve --skip-provider-lock", text)
         answered.append(text.replace("terraform destroy ", "terraform destroy -auto-approve -input=false "))
     return answered
