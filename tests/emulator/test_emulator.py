@@ -52,6 +52,9 @@ SHOWN_BY = {
         "test_storage.py::test_the_importer_alone_writes_what_is_believed"
     ),
     "a write names its key, which a bucket's policy can look at": "test_storage.py::test_no_other_encryption_is_taken",
+    "what an object is, a conditional write learns with the permission to read; that it is not there, who may list": (
+        "test_emulator.py::test_what_an_object_is_is_said_to_who_may_read_or_list"
+    ),
     "what is encrypted with a key of the account is read and written with the caller's permission on that key": (
         "test_emulator.py::test_a_key_is_asked_for_whoever_reads_and_writes"
     ),
@@ -308,6 +311,36 @@ def test_a_key_is_asked_for_whoever_reads_and_writes(applied: Any, reader: Any) 
     # Of what is under no key of the account, only the caller's own permissions are asked.
     logs = "acme-access-logs-123456789012-eu-central-1"
     assert outcome(s3, "put_object", Bucket=logs, Key="probe/key", Body=b"2") == "done"
+
+
+def test_what_an_object_is_is_said_to_who_may_read_or_list(applied: Any) -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html,
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
+    iam, name = applied.client("iam"), f"writer-{uuid.uuid4().hex[:8]}"
+    bucket = "acme-access-logs-123456789012-eu-central-1"
+    put = {"Bucket": bucket, "Key": "probe/if-match", "Body": b"2"}
+    etag = applied.client("s3").put_object(**put)["ETag"]
+    iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+
+    def allowed(*actions: str) -> Any:
+        allow = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        iam.put_role_policy(RoleName=name, PolicyName="permissions", PolicyDocument=policy)
+        return applied.emulator.as_role(name, "lambda", session="probe").client("s3")
+
+    try:
+        writer = allowed("s3:PutObject")
+        assert outcome(writer, "put_object", **put, IfMatch=etag) == REFUSED
+        assert outcome(writer, "put_object", **put) == "done"
+        reader = allowed("s3:PutObject", "s3:GetObject")
+        assert outcome(reader, "put_object", **put, IfMatch=etag) == "done"
+        assert outcome(reader, "get_object", Bucket=bucket, Key="probe/if-match") == "done"
+        assert outcome(reader, "get_object", Bucket=bucket, Key="probe/nothing") == REFUSED
+        lister = allowed("s3:GetObject", "s3:ListBucket")
+        assert outcome(lister, "get_object", Bucket=bucket, Key="probe/nothing") == "NoSuchKey"
+    finally:
+        iam.delete_role_policy(RoleName=name, PolicyName="permissions")
+        iam.delete_role(RoleName=name)
 
 
 def test_a_function_without_the_permission_loses_what_it_failed_to_handle(applied: Any) -> None:

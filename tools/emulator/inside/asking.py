@@ -21,6 +21,7 @@ from ministack.services import eventbridge, iam, kms, lambda_svc, s3, sns, sqs, 
 
 _SSE = "s3:x-amz-server-side-encryption"
 _SSE_KEY = f"{_SSE}-aws-kms-key-id"
+_IF_MATCH = "s3:if-match"
 EVENTS = "events.amazonaws.com"
 
 
@@ -45,9 +46,31 @@ def _key_named_by_a_write() -> None:
         key = (headers or {}).get("x-amz-server-side-encryption-aws-kms-key-id")
         if action == "s3:PutObject" and key:
             found[_SSE_KEY] = key
+        if action == "s3:PutObject" and (headers or {}).get("if-match"):
+            found[_IF_MATCH] = headers["if-match"]
         return found
 
     given = replace(iam_actions, "s3_service_context", context)
+
+
+def _objects_seen_by_who_may_read() -> None:
+    """https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html: If-Match takes the permission to read, too.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html: that an object is not there is said to who may list."""
+
+    def enforced(
+        access_key: str, action: str, service: str, region: str, resource_arn: str = "*", service_context: Any = None
+    ) -> Any:
+        denied = enforce(access_key, action, service, region, resource_arn, service_context)
+        if denied is not None:
+            return denied
+        if action == "s3:PutObject" and _IF_MATCH in (service_context or {}):
+            return enforce(access_key, "s3:GetObject", service, region, resource_arn)
+        bucket, _, name = resource_arn.rpartition(":")[2].partition("/")
+        if action == "s3:GetObject" and bucket in s3._buckets and name not in s3._buckets[bucket]["objects"]:
+            return enforce(access_key, "s3:ListBucket", service, region, f"arn:aws:s3:::{bucket}")
+        return None
+
+    enforce = replace(iam_evaluator, "enforce", enforced)
 
 
 def _streams_asked_about() -> None:
@@ -229,6 +252,11 @@ GAPS = (
     Gap("sts", "a service assumes a role for a resource of an account, if the role's trust lets it", _services_assume),
     Gap("all", "aws:PrincipalArn of an assumed role is the ARN of the role", _principal_of_a_session),
     Gap("s3", "a write names its key, which a bucket's policy can look at", _key_named_by_a_write),
+    Gap(
+        "s3",
+        "what an object is, a conditional write learns with the permission to read; that it is not there, who may list",
+        _objects_seen_by_who_may_read,
+    ),
     Gap(
         "s3, sns, sqs",
         "what is encrypted with a key of the account is read and written with the caller's permission on that key",
