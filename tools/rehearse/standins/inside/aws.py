@@ -1,0 +1,47 @@
+"""The AWS CLI: the real one, against the emulator. ECR's own scan, which no emulator has, is answered here, but only to whoever the
+emulator would have let ask."""
+
+import json
+import re
+import subprocess
+import sys
+
+import said  # type: ignore[import-not-found]  # it runs from its folder
+
+SCAN = ["ecr", "describe-image-scan-findings"]
+UNKNOWN = re.compile(r"unknown|not supported|unsupported|not implemented|InvalidAction|has nothing for", re.IGNORECASE)
+
+arguments = sys.argv[1:]
+if arguments[:2] != SCAN:
+    said.real("aws", arguments)
+options = dict(zip(arguments[2::2], arguments[3::2], strict=False))
+if set(options) - {"--next-token"} != {"--repository-name", "--image-id", "--max-results", "--output"}:
+    said.refuse("aws", arguments, "an option too many or too few")
+digest = re.fullmatch(r"imageDigest=(sha256:[0-9a-f]{64})", options["--image-id"])
+if not digest or options["--max-results"] != "1000" or options["--output"] != "json":
+    raise said.refuse("aws", arguments, "it must ask for one digest, 1000 results and JSON")
+asked = subprocess.run([said.program("aws"), *arguments], capture_output=True, text=True, check=False)
+if asked.returncode == 0 or not UNKNOWN.search(asked.stderr):  # answered, or denied
+    sys.stdout.write(asked.stdout)
+    sys.stderr.write(asked.stderr)
+    said.record("aws", said.REAL, arguments, asked.returncode)
+    sys.exit(asked.returncode)
+image = ["--repository-name", options["--repository-name"], "--image-ids", options["--image-id"], "--output", "json"]
+there = subprocess.run([said.program("aws"), "ecr", "describe-images", *image], capture_output=True, text=True, check=False)  # fmt: skip
+if "ImageNotFoundException" in there.stderr:  # the role need not be one that may list images
+    # https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_DescribeImageScanFindings.html#API_DescribeImageScanFindings_Errors
+    code = "ImageNotFoundException"
+    print(
+        f"An error occurred ({code}) when calling the DescribeImageScanFindings operation: not there", file=sys.stderr
+    )
+    said.end("aws", arguments, 254)
+answer = said.planned("ecr")
+if isinstance(answer, dict) and "error" in answer:
+    words = f"An error occurred ({answer['error']}) when calling the DescribeImageScanFindings operation: as planned"
+    print(words, file=sys.stderr)
+    said.end("aws", arguments, 254)
+page = said.report("aws", arguments, answer)
+page["repositoryName"] = options["--repository-name"]
+page["imageId"] = {"imageDigest": digest[1]}
+print(json.dumps(page))
+said.end("aws", arguments, 0)
