@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from tools.rehearse import pushes
+
+PUSHER = "arn:aws:iam::123456789012:user/ann"
 EVENTS = Path(__file__).parents[1] / "events"
 JOB = "11111111-abcd-1111-abcd-111111abcdef"
 
@@ -158,17 +161,6 @@ def rule(account: Any, pieces: Any) -> Any:
     events.delete_rule(Name="engine-rule")
 
 
-def push(account: Any, pieces: Any, branch: str, commit: str) -> None:
-    detail = {"event": "referenceUpdated", "referenceName": branch, "referenceType": "branch", "commitId": commit}
-    entry = {
-        "Source": "aws.codecommit",
-        "DetailType": "CodeCommit Repository State Change",
-        "Detail": json.dumps(detail),
-        "Resources": [pieces.repository],
-    }
-    assert account.client("events").put_events(Entries=[entry])["FailedEntryCount"] == 0
-
-
 def started(made: Any, pieces: Any, seconds: float) -> list[Any]:
     wait = threading.Event()
     for _ in range(int(seconds * 20)):
@@ -185,8 +177,8 @@ def test_a_rule_starts_the_pipeline_for_the_events_commit(
     git.commit("Second")
     made = engine(Source=[pieces.source], One=[pieces.build("image")])
     rule("engine-rule")
-    push(account, pieces, "other", "0" * 40)
-    push(account, pieces, "main", commit)
+    pushes.pushed(account.emulator, "shop", "other", "0" * 40, "", PUSHER)
+    pushes.pushed(account.emulator, "shop", "main", commit, "", PUSHER)
     (execution,) = started(made, pieces, 10)
     assert made.codepipeline.wait(execution.id, pieces.seconds).status == "Succeeded"
     assert made.builds.asked[0]["facts"].commit == commit
@@ -203,8 +195,28 @@ def test_a_rule_whose_role_may_not_starts_nothing(
 ) -> None:
     made = engine(Source=[pieces.source], One=[pieces.build("image")])
     rule(role)
-    push(account, pieces, "main", git.commit("First"))
+    pushes.pushed(account.emulator, "shop", "main", git.commit("First"), "", PUSHER)
     assert started(made, pieces, 1.5) == []
+
+
+@pytest.mark.parametrize(("before", "event"), [("1" * 40, "referenceUpdated"), ("", "referenceCreated")])
+def test_a_push_is_the_recorded_event(account: Any, pieces: Any, before: str, event: str) -> None:
+    sqs, events = account.client("sqs"), account.client("events")
+    sqs.purge_queue(QueueUrl=account.mailbox)
+    events.put_rule(Name="engine-pushes", EventPattern=json.dumps({"source": ["aws.codecommit"]}))
+    queue = "arn:aws:sqs:eu-central-1:123456789012:engine-mailbox"
+    events.put_targets(Rule="engine-pushes", Targets=[{"Id": "mailbox", "Arn": queue}])
+    try:
+        pushes.pushed(account.emulator, "shop", "main", "2" * 40, before, PUSHER)
+        (received,) = sqs.receive_message(QueueUrl=account.mailbox, WaitTimeSeconds=5)["Messages"]
+    finally:
+        events.remove_targets(Rule="engine-pushes", Ids=["mailbox"])
+    found = json.loads(received["Body"])
+    recorded = json.loads((EVENTS / "codecommit_push.json").read_text())
+    assert set(found) == set(recorded)
+    assert set(found["detail"]) == set(recorded["detail"]) - (set() if before else {"oldCommitId"})
+    assert (found["detail"]["event"], found["resources"]) == (event, [pieces.repository])
+    assert found["detail"]["referenceFullName"] == "refs/heads/main"
 
 
 def test_security_hub_is_the_strict_one(engine: Any, pieces: Any, account: Any) -> None:

@@ -59,11 +59,18 @@ def test_a_commit_is_any_of_the_repository_by_its_full_id(git: Any) -> None:
     assert (found.id, found.message) == (commit, "Two\n\nWhy.")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found.author_date)
     assert artifacts.head(git.folder, "main") != artifacts.head(git.folder, "other") == commit
-    for name in ("0" * 40, commit[:10], "other", "HEAD"):
+    for name in ("0" * 40, commit[:10], "other", "HEAD", f"--output={git.folder}/made"):
         with pytest.raises(SourceError):
             artifacts.commit(git.folder, name)
+    assert not list(git.folder.glob("made*"))
     with pytest.raises(SourceError):
         artifacts.head(git.folder, "nothing")
+
+
+def test_variables_of_git_lead_nowhere_else(git: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    commit = git.commit("one")
+    monkeypatch.setenv("GIT_DIR", "/nonexistent")
+    assert artifacts.head(git.folder, "main") == commit
 
 
 def test_a_branch_is_no_other_name(git: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -42,7 +43,7 @@ class World:
     clock: Clock = field(default_factory=Clock)
     jobs: Jobs = field(default_factory=Jobs)
     approvals: Approvals = field(default_factory=Approvals)
-    numbers: Any = field(default_factory=lambda: count(1))
+    numbers: defaultdict[str, Any] = field(default_factory=lambda: defaultdict(lambda: count(1)))  # of each project
 
 
 def run(world: World, execution: Execution, action: ActionRun) -> Outcome:
@@ -145,7 +146,7 @@ def build(world: World, execution: Execution, action: ActionRun) -> Outcome:
         stage=action.stage,
         action=action.action.name,
         build_id=build_id,
-        number=next(world.numbers),
+        number=next(world.numbers[project.name]),
         commit=execution.sources[primary][0] if primary in execution.sources else "",
         folder=own,
     )

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/welcome-introducing-ar
 
 from __future__ import annotations
 
+import os
 import secrets
 import stat
 import string
@@ -73,9 +74,9 @@ def head(repository: Path, branch: str) -> str:
 
 def commit(repository: Path, revision: str) -> Commit:
     """A commit by its full id: "COMMIT_ID ... applies to all content in the repository, across all branches". Raises SourceError."""
-    shown = _git(repository, "show", "-s", "--format=%H%n%at%n%ct%n%B", f"{revision}^{{commit}}").decode(
-        errors="replace"
-    )
+    shown = _git(
+        repository, "show", "-s", "--format=%H%n%at%n%ct%n%B", "--end-of-options", f"{revision}^{{commit}}"
+    ).decode(errors="replace")
     found, authored, committed, message = shown.split("\n", 3)
     if found != revision:
         raise SourceError(f"{revision} is no commit's full id")
@@ -105,7 +106,9 @@ def _date(seconds: str) -> str:
 def _git(repository: Path, *arguments: str) -> bytes:
     # safe.directory: a repository may belong to somebody else than who rehearses; nothing of it is run.
     command = ["git", "-c", f"safe.directory={repository.resolve()}", "-C", str(repository), *arguments]
-    done = subprocess.run(command, capture_output=True, timeout=60, check=False)
+    # In a hook of git's, variables name another repository.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    done = subprocess.run(command, capture_output=True, timeout=60, check=False, env=environment)
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip()
         raise SourceError(f"git {arguments[0]}: {said or arguments[-1] + ' is not there'}")

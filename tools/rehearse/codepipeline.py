@@ -23,7 +23,8 @@ from tools.rehearse.history import FAILED, IN_PROGRESS, SUCCEEDED, SUPERSEDED, A
 from tools.rehearse.variables import mistakes
 from tools.rehearse.watch import Clock, Seen, Watcher
 
-# https://docs.aws.amazon.com/codepipeline/latest/userguide/limits.html; the page's table of QUEUED could not be read offline.
+# https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_StartPipelineExecution.html names the error; 50 executions in progress
+# is what others report, read on no page of AWS's.
 IN_QUEUE = 50
 
 
