@@ -32,7 +32,8 @@ ARN = f"arn:aws:codepipeline:{REGION}:{ACCOUNT}:{NAME}"
 REPOSITORY = f"arn:aws:codecommit:{REGION}:{ACCOUNT}:shop"
 SECONDS = 30  # for what takes less than one
 
-# Answers its job as its UserParameters say: "silent" not at all, "fail" with a failure, anything else with that as a variable.
+# Answers its job as its UserParameters say: "silent" not at all, "fail" with a failure, anything else with that as a variable
+# (SAID, or DIGEST for a digest).
 FUNCTION = """
 import boto3
 def handler(event, context):
@@ -42,7 +43,7 @@ def handler(event, context):
     if said == "fail":
         client.put_job_failure_result(jobId=job["id"], failureDetails={"type": "JobFailed", "message": "no"})
     elif said != "silent":
-        client.put_job_success_result(jobId=job["id"], outputVariables={"SAID": said})
+        client.put_job_success_result(jobId=job["id"], outputVariables={"DIGEST" if said.startswith("sha256:") else "SAID": said})
 """
 
 
@@ -353,7 +354,9 @@ def answer() -> Callable[..., None]:
             for one in codepipeline.world.approvals.all():
                 if (one.execution, one.action) == (execution, action) and not one.closed and not one.outcome:
                     place = (one.pipeline, one.stage, one.action)
-                    codepipeline.world.approvals.answer(place, one.token, status, "", "arn:aws:iam::1:user/zoe")
+                    codepipeline.world.approvals.answer(
+                        place, one.token, status, "", "arn:aws:iam::123456789012:user/zoe"
+                    )
                     return
             end.wait(0.02)
         raise AssertionError(f"{execution} does not ask {action}")

@@ -106,7 +106,7 @@ def test_a_failure_ends_the_execution_and_releases_the_stage(approvals_only: Any
     answer(codepipeline, first, "one", "Rejected")
     ended = codepipeline.wait(first, 10)
     assert (ended.status, ended.stage) == ("Failed", "")
-    assert ended.why.startswith("One: one: Rejected by arn:aws:iam::1:user/zoe")
+    assert ended.why.startswith("One: one: Rejected by arn:aws:iam::123456789012:user/zoe")
     answer(codepipeline, second, "one")
     answer(codepipeline, second, "two")
     assert codepipeline.wait(second, 10).status == "Succeeded"
