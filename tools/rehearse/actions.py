@@ -164,7 +164,7 @@ def build(world: World, execution: Execution, action: ActionRun) -> Outcome:
     made = tuple(
         artifacts.put(role, execution.pipeline, name, result.artifacts[name]) for name in action.action.outputs
     )
-    return Outcome(SUCCEEDED, variables.output(result.exported), made, external_id=build_id)
+    return Outcome(SUCCEEDED, dict(result.exported), made, external_id=build_id)
 
 
 def invoke(world: World, execution: Execution, action: ActionRun) -> Outcome:
