@@ -7,6 +7,7 @@ private folders: /codebuild, /opt, /root, /run, /tmp, /var and /zap. All its com
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import shlex
@@ -79,8 +80,8 @@ class Sandbox:
 
     def __enter__(self) -> Sandbox:
         enter = self.folder / "enter.sh"
-        commands_in, commands_out = os.pipe()
-        done_in, done_out = os.pipe()
+        commands_in, commands_out = _pipe()
+        done_in, done_out = _pipe()
         enter.write_text("\n".join(self._script(commands_in, done_out)) + "\n", encoding="utf-8")
         namespaces = ["--mount", "--pid", "--fork", "--kill-child", *([] if self.network else ["--net"])]
         if os.geteuid() != 0:
@@ -168,6 +169,10 @@ class Sandbox:
         for name in PRIVATE:
             if "/" not in name:
                 lines += self._bind(Bind(self.files / name, f"/{name}", writable=True))
+        containers = Path("/etc/containers")  # buildah keeps a lock there
+        if containers.is_dir():
+            shutil.copytree(containers, self.folder / "containers", symlinks=True)
+            lines += self._bind(Bind(self.folder / "containers", str(containers), writable=True))
         names = Path(os.path.realpath("/etc/resolv.conf"))
         if names.is_file() and not names.is_relative_to("/etc"):
             lines += self._bind(Bind(names, str(names)))
@@ -206,6 +211,15 @@ class Sandbox:
 
 # The commands' own processes do not see the two pipes.
 _AGENT = 'while IFS= read -r REHEARSED <&8; do . "$REHEARSED" 8<&- 9>&-; echo "$?" >&9; done'
+
+
+def _pipe() -> tuple[int, int]:
+    """Both ends above the numbers that the build's shell gives them."""
+    ends = os.pipe()
+    high = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 20) for end in ends]
+    for end in ends:
+        os.close(end)
+    return high[0], high[1]
 
 
 def _tool(name: str) -> str:
