@@ -1,7 +1,8 @@
 """What one execution can cost at most, from the deployed timeouts and from prices that somebody else says.
 
-Counted: build minutes, CodePipeline's action minutes, the functions' time. Not counted, because nothing bounds them: requests, storage,
-logs, data transfer, NAT, and what the deployed application itself does. The execution can be retried by others; ``Meter`` sees that.
+Counted: build minutes, CodePipeline's action minutes, the time of the functions that actions call. Not counted, because nothing bounds
+them: requests, storage, logs, data transfer, NAT, Inspector's scan of the pushed image, what Security Hub takes in, the importer's calls
+by events of that scan, and what the deployed application itself does. The execution can be retried by others; ``Meter`` sees that.
 """
 
 from __future__ import annotations
