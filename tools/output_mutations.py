@@ -271,6 +271,7 @@ _TABLE: Mapping[str, Sequence[tuple[str, str, Sequence[Any]]]] = {
         ("events", "role_arn", [REMOVED, "${aws_iam_role.pipeline_role.arn}"]),
         ("events", "input_transformer", [REMOVED]),
         ("events", "input_transformer.input_paths.commit", ["$.detail.oldCommitId"]),
+        ("events", "input_transformer.input_template", ["{}", '{"sourceRevisions":[]}']),
     ],
     "aws_cloudwatch_metric_alarm": [
         ("logs and alarms", "", [REMOVED]),
