@@ -64,6 +64,9 @@ SHOWN_BY = {
     "what is asked about is the stream of a log group": (
         "test_roles.py::test_every_build_reads_its_scripts_and_source_and_writes_its_log"
     ),
+    "a function is only made with a role that exists and that Lambda may assume": (
+        "test_emulator.py::test_no_function_without_a_role_that_trusts_lambda"
+    ),
     "an event that failed is put into the dead-letter queue with the function's role": (
         "test_emulator.py::test_a_function_without_the_permission_loses_what_it_failed_to_handle"
     ),
@@ -263,6 +266,28 @@ def test_no_pipeline_without_a_role_that_trusts_it(applied: Any) -> None:
         wanted = {**pipeline, "name": "probe", "roleArn": f"arn:aws:iam::123456789012:role/{role}"}
         with pytest.raises(codepipeline.exceptions.InvalidStructureException):
             codepipeline.create_pipeline(pipeline=wanted)
+
+
+@pytest.mark.parametrize("trusted", ["nobody", "codebuild.amazonaws.com", "another account's lambda.amazonaws.com"])
+def test_no_function_without_a_role_that_trusts_lambda(applied: Any, trusted: str) -> None:
+    iam, functions, name = applied.client("iam"), applied.client("lambda"), f"made-{uuid.uuid4().hex[:8]}"
+    statement: dict[str, Any] = {**TRUST["Statement"][0], "Principal": {"Service": trusted.rpartition(" ")[2]}}
+    if trusted.startswith("another"):
+        statement["Condition"] = {"StringEquals": {"aws:SourceAccount": "999999999999"}}
+    if trusted != "nobody":
+        iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({**TRUST, "Statement": [statement]}))
+    wanted = {"FunctionName": name, "Runtime": "python3.13", "Handler": "handler.handler"}
+    code = {"ZipFile": package("def handler(event, context):\n    return 1\n")}
+    try:
+        with pytest.raises(functions.exceptions.InvalidParameterValueException):
+            functions.create_function(**wanted, Role=f"arn:aws:iam::123456789012:role/{name}", Code=code)
+        if trusted != "nobody":
+            iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(TRUST))
+            functions.create_function(**wanted, Role=f"arn:aws:iam::123456789012:role/{name}", Code=code)
+            functions.delete_function(FunctionName=name)
+    finally:
+        if trusted != "nobody":
+            iam.delete_role(RoleName=name)
 
 
 def test_a_project_is_deleted_by_its_arn(applied: Any) -> None:

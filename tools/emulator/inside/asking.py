@@ -232,6 +232,20 @@ def _principal_of_a_session() -> None:
     resolve = replace(iam_evaluator, "_resolve_condition_key", resolved)
 
 
+def _functions_roles() -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html: "the role's trust policy must specify the Lambda
+    service principal"; Lambda tries when a function is made."""
+
+    def create(given: Mapping[str, Any]) -> Any:
+        role = iam._roles.get(str(given.get("Role", "")).rpartition("/")[2])
+        if role is None or not may_assume(role["AssumeRolePolicyDocument"], "lambda.amazonaws.com"):
+            message = "The role defined for the function cannot be assumed by Lambda."
+            return lambda_svc.error_response_json("InvalidParameterValueException", message, 400)
+        return created(given)
+
+    created = replace(lambda_svc, "_create_function", create)
+
+
 def _failed_events() -> None:
     """https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html (permissions of the execution role)"""
 
@@ -263,6 +277,7 @@ GAPS = (
         _keys_used_for_a_caller,
     ),
     Gap("logs", "what is asked about is the stream of a log group", _streams_asked_about),
+    Gap("lambda", "a function is only made with a role that exists and that Lambda may assume", _functions_roles),
     Gap("lambda", "an event that failed is put into the dead-letter queue with the function's role", _failed_events),
     Gap(
         "events",
