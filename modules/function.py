@@ -139,7 +139,7 @@ class Function:
                 ),
                 depends_on=[dead_letters.policy],
             )
-        self._scope, self._id, self._account = scope, id_, account
+        self._scope, self._id = scope, id_
 
     def add_alias(self, name: str) -> None:
         """An alias of the code as it is (no versions): not for releases, but to tell callers apart."""
@@ -152,7 +152,11 @@ class Function:
         )
 
     def allow_rule(self, rule_id: str, rule_arn: str) -> None:
-        """Let one event rule of this account call the function."""
+        """Let one event rule of this account call the function.
+
+        The rule's ARN names the account. No ``source_account`` beside it: AWS's page has the ARN alone, and a key that is not
+        sent would refuse every event. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+        """
         LambdaPermission(
             self._scope,
             f"{self._id}_from_{rule_id}",
@@ -161,5 +165,4 @@ class Function:
             function_name=f"${{aws_lambda_function.{self._id}.function_name}}",
             principal="events.amazonaws.com",
             source_arn=rule_arn,
-            source_account=self._account.id,
         )

@@ -256,7 +256,6 @@ _TABLE: Mapping[str, Sequence[tuple[str, str, Sequence[Any]]]] = {
     "aws_lambda_permission": [
         ("callers", "", [REMOVED]),
         ("callers", "source_arn", [REMOVED, "arn:aws:events:eu-central-1:999999999999:rule/*"]),
-        ("callers", "source_account", [REMOVED, "999999999999"]),
         ("callers", "principal", ["*", "s3.amazonaws.com"]),
         ("callers", "action", ["lambda:*"]),
     ],

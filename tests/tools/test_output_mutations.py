@@ -75,7 +75,7 @@ KNOWN = [
     "payments: aws_ecr_repository.registry.image_tag_mutability -> MUTABLE",
     "payments: aws_codebuild_project.Verify_grype.source.buildspec.build[- python3 /opt/pipeline/grype.py] -> || true",
     "payments: provider.aws.0.allowed_account_ids -> removed",
-    "findings: aws_lambda_permission.importer_from_ecr_scan_event.source_account -> removed",
+    "findings: aws_lambda_permission.importer_from_ecr_scan_event.source_arn -> removed",
     "findings: aws_cloudwatch_event_rule.branch_deleted.event_pattern.resources -> removed",
     "governance: terraform.backend.s3.use_lockfile -> removed",
 ]

@@ -160,7 +160,7 @@ def _rules_targets() -> None:
     def invoke(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
         arn = str(target["Arn"])
         service = arn.split(":")[2]
-        source = {"aws:sourcearn": str(rule["Arn"]), "aws:sourceaccount": get_account_id()}
+        source = {"aws:sourcearn": str(rule["Arn"])}
         policies = {
             "lambda": (lambda_svc.function_policy_for_arn, "lambda:InvokeFunction", source),
             "sqs": (sqs.queue_policy_for_arn, "sqs:SendMessage", source),
