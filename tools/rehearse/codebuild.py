@@ -31,6 +31,7 @@ DIFFERENCES = (
     "the role's credentials are variables (AWS_ACCESS_KEY_ID, ...); CodeBuild hands out the address of a container's credentials",
     "the build runs on this machine's system, read-only, not in the project's image; compute type, VPC and privileges do not count",
     "PIP_CONFIG_FILE is set where this machine reaches PyPI by a configuration of its own",
+    "a build with ZAP's image has SSL_CERT_FILE and /etc/hosts for a staging site on a loopback network of its own",
     "the AWS CLI is version 1",
     "test reports are counted and not sent: no public API takes them",
 )
@@ -126,15 +127,22 @@ class _Build:
         work.mkdir()
         try:
             binds = self.codebuild.stand_ins.binds(self.facts.folder, self.project.image)
-            network, prepare = self.codebuild.stand_ins.network(self.project.image)
-            box = Sandbox(
-                work, spec.shell, environment, environment["CODEBUILD_SRC_DIR"], self.log, binds, network, prepare
-            )
-            self.phase = "DOWNLOAD_SOURCE"
-            self._unpack(box, environment)
-            self.phase = "PROVISIONING"
-            with box:
-                self._phases(spec, box)
+            with self.codebuild.stand_ins.network(self.facts.folder, self.project.image, environment) as network:
+                box = Sandbox(
+                    work,
+                    spec.shell,
+                    {**environment, **network.environment},
+                    environment["CODEBUILD_SRC_DIR"],
+                    self.log,
+                    (*binds, *network.binds),
+                    network.shared,
+                    network.prepare,
+                )
+                self.phase = "DOWNLOAD_SOURCE"
+                self._unpack(box, environment)
+                self.phase = "PROVISIONING"
+                with box:
+                    self._phases(spec, box)
             self._upload(spec, box, environment["CODEBUILD_SRC_DIR"])
         except (SandboxError, StandInError) as error:
             raise _BuildError(FAULT, "PROVISIONING", str(error)) from error

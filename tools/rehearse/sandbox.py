@@ -181,7 +181,7 @@ class Sandbox:
         lines += self._bind(Bind(self.folder / "environment", f"{OURS}/environment", writable=True))
         seen = [f"/{name}/" for name in SYSTEM]
         for bind in self.binds:
-            if not any(bind.inside.startswith(folder) for folder in seen):
+            if str(bind.outside) != bind.inside or not any(bind.inside.startswith(folder) for folder in seen):
                 lines += self._bind(bind)
                 if str(bind.outside) == bind.inside:
                     seen.append(f"{bind.inside}/")
@@ -200,17 +200,26 @@ class Sandbox:
         if bind.outside.is_dir():
             lines = [f"{mkdir} -p {inside}"]
         else:
-            lines = [f"{mkdir} -p {shlex.quote('.' + str(Path(bind.inside).parent))}", f": >> {inside}"]
+            lines = [
+                f"{mkdir} -p {shlex.quote('.' + str(Path(bind.inside).parent))}",
+                f"[ -e {inside} ] || : > {inside}",
+            ]
         lines.append(f"{mount} --rbind {outside} {inside}")
         if not bind.writable:
             # Flags of the machine's own mounts may keep an ordinary user from this; to write there needs more than that.
-            mercy = "" if os.geteuid() == 0 else " 2>/dev/null || :"
+            mercy = "" if whole_root() else " 2>/dev/null || :"
             lines.append(f"{mount} -o remount,bind,ro {inside}{mercy}")
         return lines
 
 
 # The commands' own processes do not see the two pipes.
 _AGENT = 'while IFS= read -r REHEARSED <&8; do . "$REHEARSED" 8<&- 9>&-; echo "$?" >&9; done'
+
+
+def whole_root() -> bool:
+    """Whether this process is the machine's root, not only that of a user's or a container's namespace."""
+    mapped = Path("/proc/self/uid_map").read_text(encoding="ascii").split()
+    return os.geteuid() == 0 and mapped[:2] == ["0", "0"] and int(mapped[2]) > 1 << 31
 
 
 def _pipe() -> tuple[int, int]:

@@ -17,7 +17,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from typing import Any
 from tools.emulator.process import BIN, ROOT, Emulator
 from tools.rehearse.builds import BuildFacts
 from tools.rehearse.sandbox import OURS, Bind
+from tools.rehearse.standins import staging
 
 INSIDE = Path(__file__).parent / "inside"
 REPORTS = ROOT / "tests" / "reports"
@@ -131,9 +133,14 @@ class StandIns:
         """Variables that CodeBuild would not give."""
         return {"PIP_CONFIG_FILE": f"{OURS}/pip.conf"} if self._pip else {}
 
-    def network(self, image: str) -> tuple[bool, tuple[str, ...]]:
-        """Whether a build of this image has this machine's network, and what to run before it."""
-        return True, ()
+    @contextmanager
+    def network(self, build: Path, image: str, environment: Mapping[str, str]) -> Iterator[staging.Network]:
+        """What a build can reach: as this machine, or with ZAP's image the emulator and the staging site."""
+        if _ZAP not in image:
+            yield staging.Network()
+            return
+        with staging.site(build, self.emulator.url, environment.get("ZAP_TARGET", ""), str(self._python)) as found:
+            yield found
 
     def _run(self, name: str) -> str:
         return f'exec {shlex.quote(str(self._python))} -E -s -B {OURS}/lib/{name.replace("-", "_")}.py "$@"'
@@ -165,4 +172,6 @@ def _pip_configuration() -> str:
 def _folders(configuration: str) -> list[Path]:
     """Folders of this machine that pip's configuration names."""
     words = [word.removeprefix("file://") for word in configuration.split() if word.startswith(("/", "file:///"))]
-    return [Path(word) for word in words if Path(word).is_dir()]
+    found = [Path(word) for word in words if Path(word).is_dir()]
+    # An index's pages may name files beside it.
+    return [path.parent if path.name == "simple" else path for path in found]

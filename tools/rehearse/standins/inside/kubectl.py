@@ -20,25 +20,29 @@ arguments = sys.argv[1:]
 def cluster() -> Path:
     """The folder of the cluster that KUBECONFIG leads to, after its login has worked."""
     place = os.environ.get("KUBECONFIG", "")
-    view = [said.program("kubectl"), "config", "view", "--kubeconfig", place, "--raw", "--output", "json"]
     if not Path(place).is_file():
         said.refuse("kubectl", arguments, "no KUBECONFIG: nobody has logged in")
-    config = json.loads(subprocess.run(view, capture_output=True, text=True, check=True).stdout)
-    context = next(one["context"] for one in config["contexts"] if one["name"] == config["current-context"])
-    user = next(one["user"] for one in config["users"] if one["name"] == context["user"])["exec"]
-    if user["command"] != "aws" or "get-token" not in user["args"]:
-        said.refuse("kubectl", arguments, "the kubeconfig does not log in as EKS has it")
-    given = {**os.environ, **{one["name"]: one["value"] for one in user.get("env") or ()}}
-    login = subprocess.run(["aws", *user["args"]], env=given, capture_output=True, text=True, check=False)
+    # What `aws eks update-kubeconfig` writes; there is no YAML in Python's library.
+    found = re.search(r"args:\n((?: *- .*\n)+) *command: aws$", Path(place).read_text(encoding="utf-8"), re.MULTILINE)
+    options = re.findall(r"- (.*)", found[1]) if found else []
+    if "get-token" not in options or "--cluster-name" not in options:
+        raise said.refuse("kubectl", arguments, "the kubeconfig does not log in as EKS has it")
+    name = options[options.index("--cluster-name") + 1]
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        said.refuse("kubectl", arguments, f"{name} is no cluster's name")
+    folder, logged_in = Path(said.OURS, "cluster", name), Path(place + ".logged-in")
+    if logged_in.exists():  # once for each kubeconfig, where kubectl would ask for a token each time
+        return folder
+    login = subprocess.run(["aws", *options], capture_output=True, text=True, check=False)
     try:
         token = json.loads(login.stdout)["status"]["token"]
     except (ValueError, KeyError):
         print(f"error: You must be logged in to the server: {login.stderr.strip()}", file=sys.stderr)
         said.end("kubectl", arguments, 1)
-    name = user["args"][user["args"].index("--cluster-name") + 1]
-    if not token.startswith("k8s-aws-v1.") or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+    if not token.startswith("k8s-aws-v1."):
         said.refuse("kubectl", arguments, "the login gave no token of EKS")
-    return Path(said.OURS, "cluster", name)
+    logged_in.touch()
+    return folder
 
 
 def namespaced(given: list[str]) -> tuple[Path, list[str]]:
