@@ -20,6 +20,7 @@ import pytest
 
 from tools.emulator import process
 from tools.emulator.process import Emulator, EmulatorError
+from tools.rehearse import sandbox
 from tools.rehearse.builds import BuildFacts, BuildResult, Source
 from tools.rehearse.codebuild import CodeBuild
 from tools.rehearse.described import Project, Variable
@@ -146,7 +147,7 @@ def prepared(emulator: Emulator, address: str, folder: Path) -> World:
     trust = {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}
     trust["Condition"] = {"StringEquals": {"aws:SourceArn": ARN}}  # type: ignore[assignment]
     for name, also in (
-        (ROLE, ["s3:GetObject", "s3:PutObject", "lambda:InvokeFunction", "ssm:GetParameters", "ecr:*"]),
+        (ROLE, ["s3:GetObject", "s3:PutObject", "lambda:InvokeFunction", "ssm:GetParameter*", "ecr:*"]),
         ("mute", []),
     ):
         iam.create_role(
@@ -161,6 +162,12 @@ def prepared(emulator: Emulator, address: str, folder: Path) -> World:
         document = json.dumps({"Version": "2012-10-17", "Statement": [allowed]})
         iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=document)
     s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION})
+    ssm = emulator.client("ssm")
+    ssm.put_parameter(Name="/acme/snyk/token", Value="token-of-snyk", Type="SecureString")
+    ssm.put_parameter(Name="/acme/snyk/organization", Value="organization-of-snyk", Type="SecureString")
+    emulator.client("eks").create_cluster(
+        name="staging", roleArn=f"arn:aws:iam::{ACCOUNT}:role/{ROLE}", resourcesVpcConfig={}
+    )
     emulator.client("logs").create_log_group(logGroupName=GROUP)
     emulator.client("ssm").put_parameter(Name="/acme/word", Value="from-store", Type="SecureString")
     emulator.client("ecr").create_repository(repositoryName="acme/shop")
@@ -410,3 +417,135 @@ def test_the_image_is_built_and_pushed_for_real_with_the_same_digest(world: Worl
     assert b"CycloneDX" in world.object(f"reports/shop/{EXECUTION}/grype-image/sbom.cdx.json")
     assert {call["kind"] for call in calls(stand_ins, "syft")} == {"real"}
     assert [call["code"] for call in calls(stand_ins, "grype")] == [0, 0, 0]
+
+
+SNYK = {
+    "REPOSITORY": "shop", "REPOSITORY_URL": "https://git.example.com/shop", "BRANCH": "main", "OWN_BUILDSPEC": "false",
+    "SNYK_TOKEN_PARAMETER": "/acme/snyk/token", "SNYK_ORG_PARAMETER": "/acme/snyk/organization",
+}  # fmt: skip
+
+
+def test_dependencies_are_really_resolved_and_snyk_is_stood_in_for(world: World) -> None:
+    stand_ins = world.stand_ins(
+        snyk={"token": "token-of-snyk", "test": {"report": "snyk/project_none.json", "code": 0}}
+    )
+    source = {"requirements.txt": "# nothing to install\n"}
+    resolved = world.run(world.buildspec("resolve.yml"), source, stand_ins=stand_ins, outputs=("Resolved",))
+    assert resolved.status == "SUCCEEDED", lines(resolved)[-30:]
+    with zipfile.ZipFile(resolved.artifacts["Resolved"]) as archive:
+        more = {name: archive.read(name) for name in archive.namelist()}
+    assert json.loads(more["resolution.json"])["manifests"][0]["status"] == "resolved"
+
+    scanned = world.run(world.buildspec("scan-snyk.yml"), source, stand_ins=stand_ins, more={"Resolved": more}, **SNYK)
+
+    assert scanned.status == "SUCCEEDED", lines(scanned)[-30:]
+    assert json.loads(report(world, "snyk-dependencies"))[0]["displayTargetFile"] == "requirements.txt"
+    said = json.dumps(stand_ins.calls()) + scanned.log.read_text()
+    assert "token-of-snyk" not in said
+    assert "organization-of-snyk" not in said
+    assert [(call["arguments"][0], call["code"]) for call in calls(stand_ins, "snyk")] == [
+        ("test", 0),
+        ("test", 3),
+        ("monitor", 0),
+    ]
+
+
+def test_a_token_that_snyk_does_not_know_is_no_scan(world: World) -> None:
+    stand_ins = world.stand_ins(snyk={"token": "another", "code": {"report": "snyk/code_sarif_many.json"}})
+    result = world.run(world.buildspec("scan-snyk-code.yml"), stand_ins=stand_ins, **SNYK)
+    assert (result.status, result.phase) == ("FAILED", "BUILD")
+    assert [call["code"] for call in calls(stand_ins, "snyk")] == [2]
+
+
+def test_a_rollout_that_breaks_is_put_back(world: World) -> None:
+    sample = ROOT / "tests" / "sample_app"
+    files = {
+        path.relative_to(sample).as_posix(): path.read_bytes() for path in (sample / "k8s").rglob("*") if path.is_file()
+    }
+    settings = {
+        "CLUSTER": "staging", "NAMESPACE": "payments-staging", "MANIFESTS": "k8s/staging", "IMAGE_NAME": "payments",
+        "REGISTRY": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/acme/shop", "ENVIRONMENT": "staging",
+        "ROLLOUT_TIMEOUT": "60", "OTHER_IMAGES": "[]",
+    }  # fmt: skip
+    stand_ins = world.stand_ins()
+    images = [f"{settings['REGISTRY']}@sha256:{letter * 64}" for letter in "ab"]
+    deployment = stand_ins.folder / "cluster" / "staging" / "payments-staging" / "deployment-payments.json"
+
+    first = world.run(
+        world.buildspec("deploy.yml"), files, stand_ins=stand_ins, IMAGE_DIGEST="sha256:" + "a" * 64, **settings
+    )
+    assert first.status == "SUCCEEDED", lines(first)[-30:]
+    assert images[0] in deployment.read_text()
+
+    stand_ins.plan({"kubectl": {"breaks": ["payments-staging"]}})
+    second = world.run(
+        world.buildspec("deploy.yml"), files, stand_ins=stand_ins, IMAGE_DIGEST="sha256:" + "b" * 64, **settings
+    )
+    assert second.status == "FAILED"
+    assert "the last released manifests were put back and are rolled out" in second.message
+    assert images[0] in deployment.read_text()
+    applied = [call["images"] for call in calls(stand_ins, "kubectl") if call["arguments"][0] == "apply"]
+    assert applied == [[images[0]], [images[0]], [images[1]], [images[1]], [images[0]]]
+
+
+def test_zap_reaches_its_site_by_name_and_nothing_else(world: World) -> None:
+    recorded = json.loads((ROOT / "tests" / "reports" / "zap" / "many.json").read_text())
+    recorded["site"] = [site | {"@ssl": "true"} for site in recorded["site"] if site["@ssl"] == "false"]
+    stand_ins = world.stand_ins(zap={"report": recorded})
+    settings = {"ZAP_TARGET": "https://shop.staging.example.com/", "ZAP_SCAN": "baseline", "ZAP_MINUTES": "1"}
+    buildspec = world.buildspec("scan-zap.yml")
+    result = world.run(buildspec, stand_ins=stand_ins, image=ZAP_IMAGE, **settings)
+    # The importer of these tests says no to 2, as the real one does not; that the report is there is what counts here.
+    assert (result.status, result.phase) == ("FAILED", "BUILD")
+    assert "gate: zap staging: findings" in result.message
+    (site,) = json.loads(report(world, "zap-staging"))["site"]
+    assert (site["@host"], site["@port"], site["@ssl"]) == ("shop.staging.example.com", "443", "true")
+    assert site["alerts"]
+    lonely = world.run(spec("! python3 -c \"import socket; socket.create_connection(('192.0.2.1', 80), 3)\" 2>said && grep -i unreachable said"), image=ZAP_IMAGE)  # fmt: skip
+    assert lonely.status == "SUCCEEDED", lines(lonely)[-5:]
+
+
+@pytest.mark.parametrize(
+    ("command", "tool"),
+    [
+        ("apt-get install -y nmap", "apt-get"),
+        ("apt-get upgrade", "apt-get"),
+        ("mkdir -p x; touch x/install.py; python3 x/install.py grype", "install.py"),
+        ("aws ecr describe-image-scan-findings --repository-name acme/shop --image-id imageTag=latest", "aws"),
+        ("skopeo copy docker://docker.io/library/python:3 dir:x", "skopeo"),
+        ("sh /rehearsal/bin/python3 -E -s /rehearsal/lib/grype.py db update", "grype"),
+        ("sh /rehearsal/bin/python3 -E -s /rehearsal/lib/snyk.py test --json", "snyk"),
+        ("sh /rehearsal/bin/python3 -E -s /rehearsal/lib/kubectl.py get secrets", "kubectl"),
+        ("sh /rehearsal/bin/python3 -E -s /rehearsal/lib/kubectl.py apply --namespace x --filename y", "kubectl"),
+        ("sh /rehearsal/bin/python3 -E -s /rehearsal/lib/zap.py -t http://x -J r.json -m 1", "zap.py"),
+    ],
+)
+def test_a_stand_in_refuses_what_this_project_never_calls(world: World, command: str, tool: str) -> None:
+    stand_ins = world.stand_ins()
+    result = world.run(spec(command), stand_ins=stand_ins)
+    assert result.status == "FAILED"
+    assert "exit status 97; error: stand-in" in result.message
+    assert [call["code"] for call in calls(stand_ins, tool)] == [97]
+
+
+def test_without_a_plan_no_scanner_finds_nothing(world: World) -> None:
+    stand_ins = world.stand_ins()
+    resolved = {"Resolved": {"resolution.json": '{"schema": 1, "manifests": []}'}}
+    image = {"IMAGE_SHA256": "a" * 64, "IMAGE_DIGEST": "sha256:" + "a" * 64}
+    result = world.run(world.buildspec("scan-grype.yml"), stand_ins=stand_ins, more=resolved, **image)
+    assert result.status == "FAILED"
+    assert [call["code"] for call in calls(stand_ins, "grype")] == [0, 97]
+
+
+def test_an_ordinary_users_namespace_will_do(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox.os, "geteuid", lambda: 1000)  # type: ignore[attr-defined]
+    result = world.run(spec("id -u; mkdir /tmp/x; cat /proc/self/uid_map"))
+    assert result.status == "SUCCEEDED", lines(result)
+    assert "0" in lines(result)
+
+
+def test_without_namespaces_no_build_runs(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sandbox, "_tool", lambda name: "/bin/false" if name == "unshare" else name)
+    result = world.run(spec("true"))
+    assert result.status == "FAULT"
+    assert "namespaces are not to be had" in result.message

@@ -8,11 +8,20 @@ import threading
 
 
 def pump(one: socket.socket, other: socket.socket) -> None:
-    """In threads, until both sides have ended."""
+    """In threads, until both sides have ended; then both are closed."""
     for sock in (one, other):
         sock.settimeout(None)
-    for source, target in ((one, other), (other, one)):
-        threading.Thread(target=_copy, args=(source, target), daemon=True).start()
+    there = threading.Thread(target=_copy, args=(one, other), daemon=True)
+    there.start()
+    threading.Thread(target=_back, args=(one, other, there), daemon=True).start()
+
+
+def _back(one: socket.socket, other: socket.socket, there: threading.Thread) -> None:
+    with one, other:
+        _copy(other, one)
+        with contextlib.suppress(OSError):  # whoever answers has the last word: no reader waits for more
+            one.shutdown(socket.SHUT_RDWR)
+        there.join()
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

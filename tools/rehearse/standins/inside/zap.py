@@ -32,8 +32,8 @@ if isinstance(answer, dict) and "report" not in answer:  # a scan that breaks
     print("ERROR Unable to start ZAP", file=sys.stderr)
     said.end(tool, arguments, int(answer["code"]))
 report = said.report(tool, arguments, answer)
-# One site of the recorded report, the one with most alerts, under the target's name.
-sites = sorted(report["site"], key=lambda site: len(site["alerts"]))[-1:]
+# One site of the recorded report, the one with TLS, under the target's name.
+sites = [site for site in report["site"] if site["@ssl"] == "true"][:1]
 for site in sites:
     text = json.dumps(site).replace(f"http://{site['@host']}", f"https://{site['@host']}")
     text = text.replace(site["@host"], str(url.hostname))
