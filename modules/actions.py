@@ -18,7 +18,10 @@ from modules.storage import Bucket
 SOURCE = "Source"
 RESOLVED = "Resolved"
 
-COMMIT = "#{Source.CommitId}"
+# The source action's namespace: "Namespaces must be unique across the pipeline definition and cannot conflict with any
+# artifact names." https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html
+COMMITTED = "Commit"
+COMMIT = "#{Commit.CommitId}"
 IMAGE_SHA256 = "#{Image.SHA256}"
 IMAGE_DIGEST = "#{Image.DIGEST}"
 EXECUTION = "#{codepipeline.PipelineExecutionId}"

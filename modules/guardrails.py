@@ -81,6 +81,12 @@ def _pipeline(name: str, resource: Stack, resources: Stack) -> Iterator[str]:
             configuration = action.get("configuration", {})
             if action["provider"] == "CodeCommit" and configuration.get("PollForSourceChanges") != "false":
                 yield f"{stage['name']}/{action['name']}: polling beside an event rule starts each run twice"
+    actions = [action for stage in resource["stage"] for action in stage["action"]]
+    namespaces = [action["namespace"] for action in actions if action.get("namespace")]
+    taken = [name for action in actions for name in action.get("output_artifacts", ())]
+    # https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-variables.html
+    for name in sorted({name for name in namespaces if namespaces.count(name) > 1 or name in taken}):
+        yield f"namespace {name}: must be unique in the pipeline, among its artifacts' names too"
 
 
 def _target(name: str, resource: Stack, resources: Stack) -> Iterator[str]:

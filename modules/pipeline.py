@@ -19,6 +19,7 @@ from cdktf_cdktf_provider_aws.codepipeline import (
 )
 
 from modules.actions import (
+    COMMITTED,
     EXECUTION,
     IMAGE_DIGEST,
     SOURCE,
@@ -114,7 +115,7 @@ class Pipeline:
                     owner="AWS",
                     provider="CodeCommit",
                     version="1",
-                    namespace=SOURCE,
+                    namespace=COMMITTED,
                     output_artifacts=[SOURCE],
                     configuration={
                         "RepositoryName": self._context.repository.name,

@@ -33,7 +33,7 @@ NAME = re.compile(r"[A-Za-z0-9.@_-]{1,100}")
 CURRENT_IMAGES = {"aws/codebuild/standard:8.0", "aws/codebuild/amazonlinux-x86_64-standard:6.0"}
 # The most that CodePipeline may put in for a variable that our own builds and Source export.
 LONGEST = {"CommitId": 40, "DIGEST": 71, "SHA256": 64, "SUMMARY": 80, "PipelineExecutionId": 36}
-BUILT_IN = {"codepipeline": {"PipelineExecutionId"}, "Source": {"CommitId"}}
+BUILT_IN = {"codepipeline": {"PipelineExecutionId"}, "Commit": {"CommitId"}}
 
 
 def pipelines(emitted: Any) -> list[tuple[str, Mapping[str, Any]]]:
@@ -205,7 +205,7 @@ def test_no_plaintext_secret_in_a_builds_environment(emitted: Any) -> None:
 def test_every_build_gets_the_event_s_commit_and_checks_it(emitted: Any) -> None:
     for stack, pipeline in pipelines(emitted):
         builds = projects_of(emitted, stack)
-        commit = {"scan": "#{variables.COMMIT}", "delivery": "#{Source.CommitId}"}[
+        commit = {"scan": "#{variables.COMMIT}", "delivery": "#{Commit.CommitId}"}[
             emitted.settings.pipelines[stack].kind
         ]
         for name, action in actions(pipeline):

@@ -527,7 +527,7 @@ def test_each_action_runs_its_own_project_or_function(emitted: Any) -> None:
 def test_the_source_is_the_settings_repository_and_branch(emitted: Any) -> None:
     for stack, pipeline in emitted.settings.pipelines.items():
         source = stages(emitted, stack)["Source"]["Source"]
-        assert source.get("namespace") == "Source", "what #{Source.CommitId} names"
+        assert source.get("namespace") == "Commit", "what #{Commit.CommitId} names"
         configuration = source["configuration"]
         assert configuration["RepositoryName"] == pipeline.repository.name
         assert configuration["BranchName"] == (
@@ -550,7 +550,7 @@ def test_the_guard_is_asked_about_this_run_commit_and_image(emitted: Any) -> Non
                 "pipeline": stack,
                 "gate": stage,
                 "execution": "#{codepipeline.PipelineExecutionId}",
-                "commit": "#{Source.CommitId}",
+                "commit": "#{Commit.CommitId}",
                 "digest": "#{Image.DIGEST}",
             }
 
@@ -569,7 +569,7 @@ def test_builds_are_told_which_run_and_which_image(emitted: Any) -> None:
                 if name in reads_digest - {"ecr", "deploy"}:
                     assert given.get("IMAGE_SHA256") == "#{Image.SHA256}", f"{stack} {stage}/{name}"
                 by_event = emitted.settings.pipelines[stack].kind == "scan"
-                assert given.get("COMMIT") == ("#{variables.COMMIT}" if by_event else "#{Source.CommitId}")
+                assert given.get("COMMIT") == ("#{variables.COMMIT}" if by_event else "#{Commit.CommitId}")
                 assert not by_event or given.get("BRANCH") == "#{variables.BRANCH}"
                 inputs = ["Source", "Resolved"] if name in ("grype", "snyk") else ["Source"]
                 assert action["input_artifacts"] == inputs, f"{stack} {stage}/{name}"
@@ -583,7 +583,7 @@ def test_the_approver_is_asked_and_told_everything(emitted: Any) -> None:
         configuration = stages(emitted, stack)["Staging"]["approve"]["configuration"]
         assert configuration.get("NotificationArn", "").endswith(f":{ACCOUNT}:{topic}")
         scanners = ["git-secrets", *pipeline.scanners, "ecr", "zap"]
-        for told in ("Source.CommitId", "Image.DIGEST", *(f"{scanner}.SUMMARY" for scanner in scanners)):
+        for told in ("Commit.CommitId", "Image.DIGEST", *(f"{scanner}.SUMMARY" for scanner in scanners)):
             assert f"#{{{told}}}" in configuration.get("CustomData", ""), f"{stack} {told}"
         link = configuration.get("ExternalEntityLink", "")
         assert re.match(

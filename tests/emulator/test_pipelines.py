@@ -135,7 +135,7 @@ def test_artifacts_are_kept_under_the_projects_key(declared: dict[str, Any], key
 )
 def test_the_source_is_the_events_commit_and_nobody_polls(declared: dict[str, Any], name: str, repository: str) -> None:
     source = actions(declared[name])["Source", "Source"]
-    assert source["namespace"] == "Source"
+    assert source["namespace"] == "Commit"
     assert source["configuration"] == {
         "RepositoryName": repository,
         "BranchName": "main",
@@ -145,7 +145,7 @@ def test_the_source_is_the_events_commit_and_nobody_polls(declared: dict[str, An
 
 
 def test_what_of_an_earlier_action_each_delivering_build_gets(declared: dict[str, Any]) -> None:
-    execution, commit = "#{codepipeline.PipelineExecutionId}", "#{Source.CommitId}"
+    execution, commit = "#{codepipeline.PipelineExecutionId}", "#{Commit.CommitId}"
     for (stage, action), found in actions(declared["acme-payments"]).items():
         if action in OTHERS:
             continue
@@ -183,7 +183,7 @@ def test_the_guard_is_asked_by_codepipeline_itself(declared: dict[str, Any], gat
         "pipeline": "payments",
         "gate": gate,
         "execution": "#{codepipeline.PipelineExecutionId}",
-        "commit": "#{Source.CommitId}",
+        "commit": "#{Commit.CommitId}",
         "digest": "#{Image.DIGEST}",
     }
 
@@ -193,7 +193,7 @@ def test_the_approver_reads_commit_digest_and_every_scanner(declared: dict[str, 
     configuration = found["Staging", "approve"]["configuration"]
     assert configuration["NotificationArn"] == "arn:aws:sns:eu-central-1:123456789012:acme-payments-approval"
     assert configuration["CustomData"] == (
-        "payments: release commit #{Source.CommitId} as #{Image.DIGEST} to production? "
+        "payments: release commit #{Commit.CommitId} as #{Image.DIGEST} to production? "
         "Scans: #{git-secrets.SUMMARY}; #{grype.SUMMARY}; #{ecr.SUMMARY}; #{zap.SUMMARY}"
     )
     assert configuration["ExternalEntityLink"].startswith("https://eu-central-1.console.aws.amazon.com/codesuite/")

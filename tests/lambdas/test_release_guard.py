@@ -315,7 +315,7 @@ def test_what_cannot_be_ordered_is_a_no(world: World, stage: str, action: str) -
         QUESTION.upper(),
         f"payments: release commit {COMMIT} as {DIGEST} and {OTHER_DIGEST} to production? Scans: ",
         f"payments: release commit {COMMIT} as {DIGEST}",
-        "payments: release commit #{Source.CommitId} as #{Image.DIGEST} to production? Scans: ",
+        "payments: release commit #{Commit.CommitId} as #{Image.DIGEST} to production? Scans: ",
         "",
     ],
 )
@@ -336,7 +336,7 @@ def test_the_question_is_the_one_that_the_pipeline_asks() -> None:
     source = (ROOT / "modules" / "approval.py").read_text(encoding="utf-8")
     assert 'f"{pipeline}: release commit {COMMIT} as {IMAGE_DIGEST} to production? Scans: {summaries}"' in source
     actions = (ROOT / "modules" / "actions.py").read_text(encoding="utf-8")
-    assert 'COMMIT = "#{Source.CommitId}"' in actions
+    assert 'COMMIT = "#{Commit.CommitId}"' in actions
     assert 'IMAGE_DIGEST = "#{Image.DIGEST}"' in actions
 
 

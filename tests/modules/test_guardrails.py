@@ -48,6 +48,15 @@ def polling(stack: dict[str, Any]) -> None:
     pipeline["stage"][0]["action"][0]["configuration"]["PollForSourceChanges"] = "true"
 
 
+def named_as_artifact(stack: dict[str, Any]) -> None:
+    stack["resource"]["aws_codepipeline"]["pipeline"]["stage"][0]["action"][0]["namespace"] = "Source"
+
+
+def named_twice(stack: dict[str, Any]) -> None:
+    verify = next(s for s in stack["resource"]["aws_codepipeline"]["pipeline"]["stage"] if s["name"] == "Verify")
+    verify["action"][0]["namespace"] = "Image"
+
+
 WEAKER: dict[str, tuple[str, Change, str]] = {
     "bucket without policy": ("foundation", drop("aws_s3_bucket_policy", "reports_policy"), "aws_s3_bucket_policy"),
     "bucket without public access block": (
@@ -83,6 +92,8 @@ WEAKER: dict[str, tuple[str, Change, str]] = {
     ),
     "parallel runs": ("payments", change("aws_codepipeline", "pipeline", "execution_mode", to="PARALLEL"), "PARALLEL"),
     "polling": ("payments", polling, "polling"),
+    "namespace named as an artifact": ("payments", named_as_artifact, "namespace Source"),
+    "two actions with one namespace": ("payments", named_twice, "namespace Image"),
     "pipeline target without role": (
         "payments", change("aws_cloudwatch_event_target", "commit_event_target", "role_arn", to=None), "needs role_arn",
     ),

@@ -107,7 +107,7 @@ class World:
         found |= {one["name"]: one["value"] for one in json.loads(configuration["EnvironmentVariables"])}
         resolved = {
             "#{codepipeline.PipelineExecutionId}": EXECUTION,
-            "#{Source.CommitId}": self.commit,
+            "#{Commit.CommitId}": self.commit,
             "#{variables.COMMIT}": self.commit,
             "#{variables.BRANCH}": "main",
             "#{Image.SHA256}": self.sha256,

@@ -117,7 +117,7 @@ WRONG = [
     ("Source", "Source", lambda a: a["output"]["outputVariables"].pop("CommitId"), "Source took", "no CommitId"),
     ("Build", "seal", lambda a: a["output"]["outputVariables"].update(DIGEST="#{Build.IMAGE_DIGEST}"), "the sealed digest arrived", "DIGEST=#{Build"),
     ("Staging", "approve", lambda a: a["input"].update(resolvedConfiguration={}), "the approval's text", "no CustomData"),
-    ("Staging", "approve", lambda a: a["input"].update(resolvedConfiguration={"CustomData": "#{Source.CommitId}"}), "the approval's text", "refuses"),
+    ("Staging", "approve", lambda a: a["input"].update(resolvedConfiguration={"CustomData": "#{Commit.CommitId}"}), "the approval's text", "refuses"),
     ("Staging", "approve", lambda a: a.pop("updatedBy"), "updatedBy", "None"),
     ("Staging", "approve", lambda a: a.update(updatedBy="codepipeline.amazonaws.com"), "updatedBy", "cannot tell"),
     ("Staging", "approve", lambda a: a.update(updatedBy=PUSHER), "updatedBy", "not safe"),
