@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -144,3 +146,26 @@ def _environment(entry: Path) -> bytes:
         return (entry / "environ").read_bytes()
     except OSError:  # it has ended, or is somebody else's
         return b""
+
+
+def test_a_second_plan_that_changes_something_is_told(tmp_path: Path) -> None:
+    """With a type of Terraform's own: no provider."""
+    if shutil.which("terraform") is None and not os.environ.get("CI"):
+        pytest.skip("terraform is not installed")
+    folder = tmp_path / "cdktf.out" / "stacks" / "one"
+    folder.mkdir(parents=True)
+    file = folder / "cdk.tf.json"
+    file.write_text(json.dumps({"resource": {"terraform_data": {"kept": {"input": 1}, "changed": {"input": 1}}}}))
+    own = checkout_in(tmp_path)
+    own.run(["terraform", "init", "-input=false"], cwd=folder)
+    own.run(["terraform", "apply", "-input=false", "-auto-approve"], cwd=folder)
+    assert own.changes("one") == []
+    changed = {
+        "resource": {"terraform_data": {"kept": {"input": 1}, "changed": {"input": 2}}},
+        "output": {"new": {"value": 1}},
+    }
+    file.write_text(json.dumps(changed))
+    assert own.changes("one") == ["terraform_data.changed: update", "output new"]
+    file.write_text(json.dumps({**changed, "resource": {"nothing_like_it": {"x": {}}}}))
+    with pytest.raises(FailedError):
+        own.changes("one")

@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import yaml
+
 from modules import bindings
 
 bindings.start(os.environ).result()
@@ -21,6 +23,8 @@ from tools.apply_local.checkout import FailedError  # noqa: E402
 from tools.apply_local.life import KEPT, KEPT_AT, Life, begun  # noqa: E402
 from tools.emulator.process import ROOT, EmulatorError  # noqa: E402
 from tools.terraform_cli import TerraformMissingError  # noqa: E402
+
+UNKNOWN = ROOT / "tools" / "emulator" / "unknown.yaml"
 
 
 def say(text: str) -> None:
@@ -37,6 +41,12 @@ def kept(life: Life) -> int:
     say(f"  export {KEPT_AT}={life.emulator.folder}   # for tests/emulator: do not deploy again")
     signal.pause()
     return 0
+
+
+def unknown() -> dict[str, list[object]]:
+    """What this cannot show."""
+    content: dict[str, list[object]] = yaml.safe_load(UNKNOWN.read_text(encoding="utf-8"))
+    return content
 
 
 def live(life: Life, keep: bool) -> int:
@@ -79,6 +89,9 @@ def main() -> int:
         with tempfile.TemporaryDirectory(prefix="apply-local-") as folder:
             with begun(Path(folder), Path(arguments.pipelines).resolve(), say) as life:
                 say(f"Emulator on {life.emulator.url}, in {folder}")
+                say(
+                    f"{len(unknown()['not_answered'])} calls that no emulator answers are in {UNKNOWN.relative_to(ROOT)}"
+                )
                 code = live(life, arguments.keep)
             say(f"{time.monotonic() - began:.0f} s; the emulator has ended.")
             return code

@@ -19,7 +19,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from tools import terraform_cli
 from tools.emulator.process import ROOT, Emulator
@@ -84,30 +83,37 @@ class Checkout:
             ["npx", "cdktf", "deploy", *self.order, "--auto-approve", "--skip-provider-lock"], progress, seconds=1200
         )
 
-    def plan(self, stack: str) -> dict[str, Any]:
-        """What Terraform would change now, as ``terraform show -json`` says it. Raises FailedError."""
-        folder = self.stack(stack)
-        self.run(["terraform", "plan", "-input=false", "-no-color", "-out=now.tfplan"], cwd=folder)
-        shown: dict[str, Any] = json.loads(self.run(["terraform", "show", "-json", "now.tfplan"], cwd=folder))
-        return shown
-
     def changes(self, stack: str) -> list[str]:
-        """Addresses that a plan would change, each with its actions; outputs count.
+        """Addresses that a plan would change now, each with its actions; outputs count. Raises FailedError.
 
         Not what Terraform lists as drift: a bucket's encryption, made after the bucket, is now an attribute of the bucket.
         """
-        plan = self.plan(stack)
+        folder = self.stack(stack)
+        plan = ["terraform", "plan", "-input=false", "-no-color", "-detailed-exitcode", "-out=now.tfplan"]
+        said = self.run(plan, cwd=folder, accepted=(0, 2))
+        if "No changes." in said:
+            return []
+        shown = json.loads(self.run(["terraform", "show", "-json", "now.tfplan"], cwd=folder))
         found = [
             f"{change['address']}: {', '.join(change['change']['actions'])}"
-            for change in plan.get("resource_changes", ())
+            for change in shown.get("resource_changes", ())
             if change["change"]["actions"] not in (["no-op"], ["read"])
         ]
-        return found + [f"output {name}" for name in plan.get("output_changes", {})]
+        found += [f"output {name}" for name in shown.get("output_changes", {})]
+        # Terraform says that something changes: it is never called clean for want of a name.
+        return found or ["something that its plan does not name"]
 
     def run(
-        self, command: Sequence[str], progress: Progress | None = None, *, cwd: Path | None = None, seconds: float = 600
+        self,
+        command: Sequence[str],
+        progress: Progress | None = None,
+        *,
+        cwd: Path | None = None,
+        seconds: float = 600,
+        accepted: Sequence[int] = (0,),
     ) -> str:
-        """Run one command as the user would, with progress by resource; returns what it printed. Raises FailedError."""
+        """Run one command as the user would, with progress by resource; returns what it printed. Raises FailedError on
+        another exit code than those ``accepted``."""
         began = time.monotonic()
         said: list[str] = []
         with subprocess.Popen(
@@ -134,7 +140,7 @@ class Checkout:
             finally:
                 limit.cancel()
                 _kill(process)
-        if process.returncode:
+        if process.returncode not in accepted:
             late = time.monotonic() - began >= seconds
             why = f"had not ended after {seconds:.0f} s" if late else f"ended with {process.returncode}"
             raise FailedError(f"{' '.join(command[:4])} {why}:\n" + "".join(said)[-6000:])
