@@ -1,0 +1,292 @@
+"""Scenarios on an emulated account to which the stacks were deployed once: pushes, answers to approvals, and what came of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tools.apply_local.life import Life
+from tools.emulator.process import ACCOUNT, Emulator
+from tools.rehearse import api, codepipeline, described, fakes, people, pushes, scenarios, seen, trouble
+from tools.rehearse.codebuild import CodeBuild
+from tools.rehearse.described import Described
+from tools.rehearse.history import IN_PROGRESS, Execution
+from tools.rehearse.people import Repository
+from tools.rehearse.plans import ORGANIZATION, TOKEN
+from tools.rehearse.scenarios import NOT_STARTED, Ends, Scenario, Step
+from tools.rehearse.seen import Outcome
+from tools.rehearse.show import Show
+from tools.rehearse.standins import StandIns, registry
+from tools.rehearse.watch import Clock
+
+STARTS = 60.0  # seconds from a push to its execution: two functions' cold starts on a machine that is busy
+QUIET = 6.0  # ... after which an execution that must not begin has not begun
+ENDS = 900.0  # for an execution
+APART = 1.0  # between two pushes of which the second does not wait for the first
+FASTER = 10.0  # AWS's own limits: a function's answer after two minutes instead of 20
+
+
+class NotRunError(RuntimeError):
+    """A scenario could not be tried to its end; the message says what was missing. Never a pass."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """``wrong``: in what the scenario did not end as it must; empty if it did. ``outcomes``: one for each step."""
+
+    scenario: Scenario
+    outcomes: tuple[Outcome, ...]
+    wrong: tuple[str, ...]
+    seconds: float
+
+    @property
+    def red(self) -> bool:
+        """Whether a pipeline has stopped."""
+        return any(one.status == "Failed" for one in self.outcomes)
+
+
+@dataclass
+class Rehearsal:
+    """What is deployed. ``kept``: (bucket, key) of objects that Terraform has made. ``folder``: for files, one folder a scenario."""
+
+    life: Life
+    described: Described
+    kept: frozenset[tuple[str, str]]
+    folder: Path
+    count: int = 0
+
+    @classmethod
+    def of(cls, life: Life, folder: Path) -> Rehearsal:
+        """Of deployed stacks. Raises FailedError, NotRehearsedError."""
+        shown = [
+            json.loads(life.checkout.run(["terraform", "show", "-json"], cwd=life.checkout.stack(stack)))
+            for stack in life.checkout.order
+        ]
+        resources = [one for state in shown for one in state["values"]["root_module"]["resources"]]
+        objects = {
+            (one["values"]["bucket"], one["values"]["key"])
+            for one in resources
+            if one["type"] in ("aws_s3_object", "aws_s3_bucket_object")
+        }
+        return cls(life, described.describe(shown), frozenset(objects), folder)
+
+    def run(self, scenario: Scenario, out: Callable[[str], None], colour: bool = False) -> Result:
+        """One scenario to its end. Raises NotRunError, StandInError, EmulatorError and what AWS's API says."""
+        begun = time.monotonic()
+        self.count += 1
+        folder = self.folder / f"{self.count:02}-{scenario.name}"
+        folder.mkdir(parents=True)
+        said = io.StringIO()
+
+        def both(text: str) -> None:
+            said.write(text + "\n")
+            out(text)
+
+        self.clear()
+        with registry.running(folder / "registry") as address:
+            stand_ins = StandIns(folder / "stand-ins", self.life.emulator, ACCOUNT, address)
+            codebuild = CodeBuild(self.life.emulator, ACCOUNT, stand_ins, Clock(FASTER))
+            show = Show(both, colour, stand_ins.calls)
+            show.scenario(scenario)
+            with trouble.made(scenario.trouble, self.life.emulator, self.described, codebuild, both) as builds:
+                repositories = {
+                    name: Repository.make(folder / "repositories" / name)
+                    for name in (scenarios.SHOP, scenarios.LIBRARIES)
+                }
+                pipelines = codepipeline.CodePipeline(
+                    self.described,
+                    self.life.emulator,
+                    builds,
+                    repositories={name: one.folder for name, one in repositories.items()},
+                    folder=folder / "executions",
+                    clock=Clock(FASTER),
+                    watcher=show,
+                )
+                hub = fakes.security_hub(self.described.region)
+                with api.serving(api.Api(pipelines, hub)) as url:
+                    self.life.emulator.use_stand_in(url)
+                    play = _Play(self, scenario, pipelines, repositories, stand_ins, hub, show)
+                    outcomes = play.steps()
+            wrong = play.wrong(outcomes)
+            show.ended(scenario, outcomes, seen.reports_bucket(self.described))
+            if scenario.secret:
+                places = seen.leaks(scenario.secret, self.life.emulator, self.described, folder, hub, said.getvalue())
+                wrong += [f"the planted key stands in {place}" for place in places]
+        result = Result(scenario, tuple(outcomes), tuple(wrong), time.monotonic() - begun)
+        show.judged(result.wrong, result.seconds)
+        return result
+
+    def clear(self) -> None:
+        """An account on which nothing has run yet: what Terraform has made stays."""
+        emulator = self.life.emulator
+        s3, ecr, ssm = (emulator.client(name) for name in ("s3", "ecr", "ssm"))
+        for bucket in seen.buckets(self.described):
+            for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+                for one in [*page.get("Versions", ()), *page.get("DeleteMarkers", ())]:
+                    if (bucket, one["Key"]) not in self.kept:
+                        s3.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
+        for repository in ecr.describe_repositories()["repositories"]:
+            name = repository["repositoryName"]
+            if found := ecr.list_images(repositoryName=name)["imageIds"]:
+                ecr.batch_delete_image(
+                    repositoryName=name, imageIds=[{"imageDigest": one["imageDigest"]} for one in found]
+                )
+        values = {"token": TOKEN, "organization": ORGANIZATION}
+        for name, value in values.items():
+            ssm.put_parameter(Name=f"/acme/snyk/{name}", Value=value, Type="SecureString", Overwrite=True)
+
+
+@dataclass
+class _Play:
+    """One scenario's pushes."""
+
+    rehearsal: Rehearsal
+    scenario: Scenario
+    pipelines: codepipeline.CodePipeline
+    repositories: Mapping[str, Repository]
+    stand_ins: StandIns
+    hub: Any
+    show: Show
+    trouble: list[str] = field(default_factory=list)
+
+    def steps(self) -> list[Outcome]:
+        """Push, answer, wait; what came of each."""
+        approver = people.approver(self.rehearsal.life.emulator)
+        begun: list[tuple[Step, str, Execution | None]] = []
+        outcomes: list[Outcome] = []
+        for step in self.scenario.steps:
+            self.stand_ins.plan(step.plan())
+            commit, execution = self._push(step)
+            begun.append((step, commit, execution))
+            if execution:
+                threading.Thread(target=self._answer, args=(approver, execution, step), daemon=True).start()
+            if not step.wait:
+                continue
+            for other, commit, execution in begun:
+                outcomes.append(self._outcome(other, commit, execution))
+            begun.clear()
+        return outcomes
+
+    def _push(self, step: Step) -> tuple[str, Execution | None]:
+        clean = {"Dockerfile": scenarios.DOCKERFILE, "requirements.txt": scenarios.sample("requirements-fixed.txt")}
+        repository = self.repositories[step.repository]
+        commit, before = repository.commit(step.branch, step.message, {**clean, **step.files}, scenarios.SAMPLE)
+        self.show.pushed(step, commit)
+        emulator = self.rehearsal.life.emulator
+        pushes.pushed(emulator, step.repository, step.branch, commit, before, people.arn(people.PUSHER))
+        if not step.wait:
+            time.sleep(APART)
+            # Its execution is found when somebody waits for it.
+        name = f"acme-{step.repository}"
+        end = time.monotonic() + (QUIET if step.ends.status == NOT_STARTED else STARTS)
+        while time.monotonic() < end:
+            for one in self.pipelines.executions(name):
+                if commit in (*one.revisions.values(), *one.variables.values()):
+                    return commit, one
+            time.sleep(0.05)
+        if step.ends.status == NOT_STARTED:
+            return commit, None
+        raise NotRunError(f"no rule has started {name} for {commit[:8]} within {STARTS:.0f} s of the push")
+
+    def _answer(self, approver: Emulator, execution: Execution, step: Step) -> None:
+        approval = self.pipelines.world.approvals.wait(execution.id, ENDS)
+        if approval is None:
+            return
+        try:
+            self.show.answered(people.APPROVER, step.approval)
+            people.answer(approver, approval, step.approval)
+        except Exception as error:  # the execution waits on, and is told of when its time is up
+            self.trouble.append(f"{people.APPROVER} could not answer: {error}")
+
+    def _outcome(self, step: Step, commit: str, execution: Execution | None) -> Outcome:
+        emulator = self.rehearsal.life.emulator
+        if execution:
+            try:
+                self.pipelines.wait(execution.id, ENDS)
+            except TimeoutError as error:
+                raise NotRunError("; ".join([str(error), *self.trouble])) from error
+        outcome = Outcome(
+            says=step.says,
+            pipeline=step.repository,
+            commit=commit,
+            findings=seen.findings(self.hub, step.repository),
+            images=seen.images(emulator),
+            runs=seen.running(self.stand_ins.folder / "cluster"),
+            status=execution.status if execution else NOT_STARTED,
+        )
+        if execution is None:
+            return outcome
+        at, why = seen.failed_at(execution)
+        bucket = seen.reports_bucket(self.rehearsal.described)
+        ended = execution.ended or execution.started
+        return replace(
+            outcome,
+            execution=execution.id,
+            at=at,
+            why=why,
+            verdicts=seen.verdicts(emulator, bucket, step.repository, execution.id),
+            digest=seen.digest(execution),
+            mail=seen.mail(self.pipelines.world.approvals.all(), execution.id),
+            reports=tuple(seen.keys(emulator, bucket, f"reports/{step.repository}/{execution.id}/")),
+            seconds=(ended - execution.started).total_seconds(),
+            tools=seen.tools(self.stand_ins.calls(), execution.id),
+        )
+
+    def wrong(self, outcomes: list[Outcome]) -> list[str]:
+        """Every way in which a step has not ended as it must."""
+        found = list(self.trouble)
+        if not any(step.ends.status != NOT_STARTED for step in self.scenario.steps):
+            found.append("the scenario runs nothing")
+        digests = [one.digest for one in outcomes]
+        for number, (step, outcome) in enumerate(zip(self.scenario.steps, outcomes, strict=True), start=1):
+            found += [f"step {number}: {one}" for one in differences(step.ends, outcome, digests)]
+        return found
+
+
+def differences(ends: Ends, outcome: Outcome, digests: list[str]) -> Iterator[str]:
+    """``digests``: of each step's image, "" for none."""
+    if outcome.status == IN_PROGRESS or outcome.status != ends.status:
+        yield f"it has ended with {outcome.status} ({outcome.at}: {outcome.why}), right is {ends.status}"
+    if ends.at and not outcome.at.startswith(ends.at):
+        yield f"it has stopped at {outcome.at or 'nothing'}, right is {ends.at}"
+    if ends.why not in outcome.why:
+        yield f"the reason is {outcome.why!r}, in which {ends.why!r} must stand"
+    verdicts = {name: one.verdict for name, one in outcome.verdicts.items()}
+    for name, right in ends.verdicts.items():
+        if verdicts.get(name) != right:
+            yield f"{name}: the verdict is {verdicts.get(name, 'not there')}, right is {right}"
+    blocked = {name for name, one in verdicts.items() if one != "pass"}
+    if extra := blocked - set(ends.verdicts):
+        yield f"not `pass`, which nobody expects: {', '.join(sorted(extra))}"
+    active = sum(one.state == "ACTIVE" for one in outcome.findings)
+    archived = sum(one.state == "ARCHIVED" for one in outcome.findings)
+    for what, right_number, number in (
+        ("active findings in Security Hub", ends.hub, active),
+        ("archived findings in Security Hub", ends.archived, archived),
+        ("images in ECR", ends.images, len(outcome.images)),
+    ):
+        if right_number is not None and number != right_number:
+            yield f"{number} {what}, right is {right_number}"
+    for namespace, step in ends.runs.items():
+        image = outcome.runs.get(namespace, "")
+        right = digests[step - 1] if step else ""
+        if bool(image) != bool(step) or (step and not (right and image.endswith(f"@{right}"))):
+            yield f"{namespace} runs {image or 'nothing'}, right is {f'the image of step {step}, {right}' if step else 'nothing'}"
+    if ends.asked is not None and bool(outcome.mail) != ends.asked:
+        yield f"an approver was {'asked' if outcome.mail else 'not asked'}"
+
+
+@contextmanager
+def deployed(life: Life, folder: Path) -> Iterator[Rehearsal]:
+    """The rehearsal of a life whose stacks are deployed; afterwards the emulator knows no stand-in."""
+    try:
+        yield Rehearsal.of(life, folder)
+    finally:
+        life.emulator.use_stand_in("")

@@ -1,0 +1,189 @@
+"""What has come of an execution: looked up where a person would look, not where the rehearsal has put it."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools.emulator.process import Emulator
+from tools.rehearse.answers import Approval
+from tools.rehearse.described import Described
+from tools.rehearse.history import Execution
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One gate's. ``counts``: by severity, those that are not 0."""
+
+    verdict: str
+    counts: Mapping[str, int]
+    key: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """A finding in Security Hub. ``state``: ACTIVE or ARCHIVED."""
+
+    title: str
+    severity: str
+    state: str
+    workflow: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One step's end. ``at``: ``<stage>/<action>`` that failed, "" where none has. ``verdicts``: ``<scanner> <scope>`` -> verdict.
+    ``images``: digests in ECR. ``runs``: namespace -> image that has been rolled out there, "" for none; one whose rollout has not
+    ended well has " (not rolled out)" behind it. ``digest``: of this execution's image, as sealed. ``mail``: the approval's."""
+
+    says: str
+    pipeline: str
+    commit: str
+    findings: tuple[Found, ...]
+    images: tuple[str, ...]
+    runs: Mapping[str, str]
+    status: str
+    execution: str = ""
+    at: str = ""
+    why: str = ""
+    verdicts: Mapping[str, Verdict] = field(default_factory=dict)
+    digest: str = ""
+    mail: str = ""
+    reports: tuple[str, ...] = ()
+    seconds: float = 0.0
+    tools: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+def failed_at(execution: Execution) -> tuple[str, str]:
+    """``<stage>/<action>`` and the message of the first action that failed, in the order of the run."""
+    for run in execution.runs:
+        if run.outcome and not run.outcome.succeeded:
+            return f"{run.stage}/{run.action.name}", run.outcome.message
+    return "", execution.why
+
+
+def digest(execution: Execution) -> str:
+    """As the sealer has let it through."""
+    for run in execution.runs:
+        if run.outcome and run.outcome.succeeded and "DIGEST" in run.outcome.variables:
+            return run.outcome.variables["DIGEST"]
+    return ""
+
+
+def mail(asked: list[Approval], execution: str) -> str:
+    """What approvers of an execution have got."""
+    return "\n\n".join(f"Subject: {one.subject}\n\n{one.mail}" for one in asked if one.execution == execution)
+
+
+def reports_bucket(described: Described) -> str:
+    """As the builds know it. Raises LookupError if they do not agree."""
+    projects = described.projects.values()
+    named = {one.environment["REPORTS_BUCKET"].value for one in projects if "REPORTS_BUCKET" in one.environment}
+    if len(named) != 1:
+        raise LookupError(f"the projects name the report buckets {sorted(named)}, known is one")
+    return named.pop()
+
+
+def buckets(described: Described) -> set[str]:
+    """The artifacts' and the reports'."""
+    return {one.bucket for one in described.pipelines.values()} | {reports_bucket(described)}
+
+
+def keys(emulator: Emulator, bucket: str, prefix: str = "") -> list[str]:
+    """Every key that has a current version."""
+    pages = emulator.client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix)
+    return [one["Key"] for page in pages for one in page.get("Contents", ())]
+
+
+def verdicts(emulator: Emulator, bucket: str, pipeline: str, execution: str) -> dict[str, Verdict]:
+    """What the importer has recorded for the guard. ``pipeline``: its name in pipelines.yaml."""
+    found = {}
+    for key in keys(emulator, bucket, f"reports/{pipeline}/{execution}/"):
+        if key.endswith("/verdict.json"):
+            record = json.loads(emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+            counts = {name: count for name, count in record["counts"].items() if count}
+            found[f"{record['scanner']} {record['scope']}"] = Verdict(record["verdict"], counts, key)
+    return found
+
+
+def findings(hub: Any, repository: str) -> tuple[Found, ...]:
+    """Of one repository, in Security Hub."""
+    return tuple(
+        Found(
+            one["Title"],
+            one.get("FindingProviderFields", {}).get("Severity", one.get("Severity", {})).get("Label", ""),
+            one["RecordState"],
+            one.get("Workflow", {}).get("Status", ""),
+        )
+        for one in hub.findings.values()
+        if one["ProductFields"]["devsecops/repository"] == repository
+    )
+
+
+def images(emulator: Emulator) -> tuple[str, ...]:
+    """Digests in every repository of ECR."""
+    ecr = emulator.client("ecr")
+    names = [one["repositoryName"] for one in ecr.describe_repositories()["repositories"]]
+    return tuple(
+        sorted({one["imageDigest"] for name in names for one in ecr.list_images(repositoryName=name)["imageIds"]})
+    )
+
+
+def running(clusters: Path) -> dict[str, str]:
+    """Namespace -> image, as the folders that stand for clusters have it (standins/inside/kubectl.py)."""
+    found = {}
+    for file in sorted(clusters.glob("*/*/deployment-*.json")):
+        content, rolled = file.read_text(encoding="utf-8"), file.with_suffix(".rolled")
+        image = json.loads(content)["spec"]["template"]["spec"]["containers"][0]["image"]
+        good = rolled.is_file() and rolled.read_text(encoding="utf-8") == content
+        found[file.parent.name] = image if good else f"{image} (not rolled out)"
+    return found
+
+
+def tools(calls: list[dict[str, Any]], execution: str) -> dict[str, frozenset[str]]:
+    """Kind ("real", "stand-in") -> tools that this execution's builds have called."""
+    found: dict[str, set[str]] = {}
+    for call in calls:
+        if call["execution"] == execution:
+            found.setdefault(call["kind"], set()).add(call["tool"])
+    return {kind: frozenset(names) for kind, names in found.items()}
+
+
+def leaks(secret: str, emulator: Emulator, described: Described, folder: Path, hub: Any, said: str) -> list[str]:
+    """Where a secret stands: all buckets but the artifacts of a Source action (they are the commit), logs, Security Hub, what was
+    printed, the builds' files. Zips are looked into."""
+    needle, found = secret.encode(), []
+    sources = {f"/{name[:10]}/" for one in described.pipelines.values() for name in one.stages[0].actions[0].outputs}
+    for bucket in buckets(described):
+        for key in keys(emulator, bucket):
+            if not any(source in f"/{key}" for source in sources):
+                content = emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+                found += [f"s3://{bucket}/{key}" for part in _parts(content) if needle in part]
+    logs = emulator.client("logs")
+    for group in logs.describe_log_groups()["logGroups"]:
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group["logGroupName"]):
+            if any(secret in event["message"] for event in page["events"]):
+                found.append(f"log group {group['logGroupName']}")
+    if secret in json.dumps(hub.findings, default=str):
+        found.append("Security Hub")
+    if secret in said:
+        found.append("what the rehearsal has printed")
+    # input-Source.zip is what the Source action has made of the commit, too.
+    for file in sorted(folder.rglob("*")):
+        ours = file.is_file() and not file.is_symlink() and file.suffix in (".log", ".jsonl", ".json")
+        if ours and needle in file.read_bytes():
+            found.append(file.name)
+    return found
+
+
+def _parts(content: bytes) -> Iterator[bytes]:
+    yield content
+    if content.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            for name in archive.namelist():
+                yield archive.read(name)
