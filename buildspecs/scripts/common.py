@@ -20,6 +20,8 @@ BIN = HERE / "bin"  # where install.py puts the tools
 
 # Credentials in a URL: pip and npm repeat their index in error messages.
 URL_CREDENTIALS = re.compile(r"(\w://)[^/\s@]+@")
+# A report is read whole, and as Python objects it is several times as large. The findings importer reads half of this.
+OUTPUT_LIMIT = 128 * 1024 * 1024
 
 
 class Failure(Exception):
@@ -66,7 +68,8 @@ def run(argv: list[str], *, timeout: float, env: Mapping[str, str] | None = None
     """Run `argv` to its end or to `timeout` seconds; then its whole process group is killed.
 
     Output goes to anonymous memory instead of pipes: Node.js cuts off a report that it writes to a pipe when it exits,
-    a grandchild that keeps a pipe open would keep us waiting, and on a disk a secret could be left behind.
+    a grandchild that keeps a pipe open would keep us waiting, and on a disk a secret could be left behind. More than
+    OUTPUT_LIMIT is a Failure.
     """
     with os.fdopen(os.memfd_create("out"), "w+b") as out, os.fdopen(os.memfd_create("err"), "w+b") as err:
         try:
@@ -84,6 +87,9 @@ def run(argv: list[str], *, timeout: float, env: Mapping[str, str] | None = None
             code = None
         texts = []
         for file in (out, err):
+            size = os.fstat(file.fileno()).st_size
+            if size > OUTPUT_LIMIT:
+                raise Failure(f"{argv[0]} printed {size} bytes; at most {OUTPUT_LIMIT} are read")
             file.seek(0)
             texts.append(file.read().decode("utf-8", "replace"))
     return Result(code, texts[0], texts[1])

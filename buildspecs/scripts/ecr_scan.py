@@ -37,6 +37,7 @@ FAILED = {
 PASSING = {"ScanNotFoundException", "ServerException", "InternalFailure", "ServiceUnavailable", ""}
 PASSING |= {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded"}
 PAUSE_SECONDS = 10.0
+ANSWER_SECONDS = 60
 
 
 class Unusable(Failure):
@@ -50,7 +51,7 @@ def describe(token: str) -> dict[str, Any]:
         *("ecr", "describe-image-scan-findings", "--repository-name", setting("REGISTRY_NAME", REPOSITORY)),
         *("--image-id", f"imageDigest={digest}", "--max-results", "1000", "--output", "json"),
         *(("--next-token", token) if token else ()),
-        timeout=60,
+        timeout=ANSWER_SECONDS,
     )
     try:
         page = json.loads(answer)

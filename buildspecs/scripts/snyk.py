@@ -96,7 +96,8 @@ class Cli:
             code = 2  # the CLI ends with 1 on some failures too, "vulnerabilities found" in its documentation
         name = " ".join(part for part in arguments if not part.startswith("-"))
         option = next((part for part in arguments if part.startswith("--file=")), "")
-        print(f"snyk {name} {option}: " + ("ended at its time limit" if result.code is None else f"exit code {code}"))
+        ended = "ended at its time limit" if result.code is None else f"exit code {result.code}"
+        print(f"snyk {name} {option}: {ended}{'' if code == result.code else f', which counts as {code}'}")
         return code, report
 
     def monitor(self, arguments: list[str], cwd: Path) -> None:

@@ -21,7 +21,7 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from common import Failure, main, printable, setting
+from common import OUTPUT_LIMIT, Failure, main, printable, setting
 from gate import judge
 
 ZAP = Path("/zap")
@@ -86,6 +86,9 @@ def scan(target: str, report: Path) -> int:
 def gap(report: Path, target: str) -> str:
     """Why the report proves no scan of the target; empty if it does."""
     try:
+        size = report.stat().st_size
+        if size > OUTPUT_LIMIT:
+            return f"ZAP's report has {size} bytes; at most {OUTPUT_LIMIT} are read"
         sites = json.loads(report.read_bytes())["site"]
         hosts = {str(site["@host"]).lower() for site in sites}
     except FileNotFoundError:

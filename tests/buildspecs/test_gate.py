@@ -226,6 +226,15 @@ def test_a_cli_that_hangs_is_ended(load: Callable[[str], Any], stand_ins: Any, m
         common.aws("lambda", "invoke", timeout=1)
 
 
+@pytest.mark.parametrize("stream", ["stdout", "stderr"])
+def test_what_no_memory_holds_is_not_read(load: Callable[[str], Any], stream: str) -> None:
+    """A sparse output: as large as it says, and nowhere in memory."""
+    common = load("common")
+    command = ["truncate", "--size", str(common.OUTPUT_LIMIT + 1), f"/dev/{stream}"]
+    with pytest.raises(common.Failure, match=r"^truncate printed 134217729 bytes; at most 134217728 are read$"):
+        common.run(command, timeout=30)
+
+
 def test_the_summary_becomes_one_line_of_ascii(gate: Run, stand_ins: Any, report: Path, tmp_path: Path) -> None:
     expect_upload(stand_ins, report)
     expect_invoke(stand_ins, {**ANSWER, "summary": "grype\r\nimage:\x1b[31m 1 kritisch \u2014 " + "x" * 200})

@@ -318,7 +318,10 @@ def test_a_scan_that_broke_reaches_the_gate_as_2(app: Bench, name: str) -> None:
     app.plan(answer, {"code": 3, "out": NOTHING})
     app.parameters()
     app.gate(code, report, verdict="tool-error")
-    assert app.run().returncode == 1
+    done = app.run()
+    assert done.returncode == 1
+    assert f"snyk test --file=requirements.txt: exit code {answer['code']}" in done.stdout
+    assert (name in ("a crash", "exit 0 and no report")) <= (", which counts as 2\n" in done.stdout)
     assert not [call for call in app.calls() if call["arguments"][0] == "monitor"]
 
 

@@ -185,6 +185,15 @@ def test_a_report_that_proves_no_scan_is_an_error_even_if_the_gate_passes_it(
     assert zap.asked == [("zap", "staging", report, 3)]
 
 
+def test_a_report_that_no_memory_holds_is_not_read(zap: Zap, tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    with report.open("wb") as file:
+        file.truncate(1 << 40)
+    assert zap.module.gap(report, "https://localhost/") == (
+        "ZAP's report has 1099511627776 bytes; at most 134217728 are read"
+    )
+
+
 def test_an_older_report_is_not_taken_for_this_scans(zap: Zap, site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ZAP_TARGET", site)
     (zap.folder / "wrk").mkdir()

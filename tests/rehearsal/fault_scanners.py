@@ -1,0 +1,153 @@
+"""The scanners that pipelines run: how each is called, and what it says of a clean commit."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fault_tools import Said
+
+MADE, OLD = (
+    "2026-03-01T11:45:00Z",
+    "2026-02-28T11:45:00Z",
+)  # the execution of the fakes began at 11:30 on the first of March
+OTHER_DIGEST = f"sha256:{'0' * 64}"
+
+
+def grype(kind: str, digest: str, made: str = MADE) -> str:
+    """A report of Grype without matches."""
+    target: Any = {"manifestDigest": digest} if kind == "image" else "/work"
+    source = {"type": "image" if kind == "image" else "directory", "target": target}
+    return json.dumps({"matches": [], "source": source, "descriptor": {"name": "grype", "timestamp": made}})
+
+
+def snyk(count: int = 3, **more: Any) -> str:
+    """A report of Snyk on packages: how many it saw."""
+    return json.dumps({"ok": True, "vulnerabilities": [], "dependencyCount": count, "uniqueCount": 0, **more})
+
+
+def snyk_code(files: int = 4) -> str:
+    """A report of Snyk Code: how many files it saw."""
+    coverage = [{"files": files, "isSupported": True, "lang": "Python"}] if files else []
+    run = {"tool": {"driver": {"name": "SnykCode", "rules": []}}, "results": [], "properties": {"coverage": coverage}}
+    return json.dumps({"version": "2.1.0", "runs": [run]})
+
+
+def zap(host: str = "localhost", made: str = MADE) -> str:
+    """A report of ZAP without alerts."""
+    site = {"@name": f"https://{host}", "@host": host, "alerts": []}
+    return json.dumps({"@version": "2.17.0", "created": made, "site": [site] if host else []})
+
+
+def ecr(digest: str, status: str = "COMPLETE", finished: bool = True) -> str:
+    """ECR's answer without findings."""
+    scan: dict[str, Any] = {"findings": [], "findingSeverityCounts": {}}
+    if finished:
+        scan["imageScanCompletedAt"] = MADE
+    answer = {"imageId": {"imageDigest": digest}, "imageScanStatus": {"status": status}, "imageScanFindings": scan}
+    return json.dumps(answer)
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """``tools``: stand-in -> kinds of calls that it answers. ``kinds``: scope -> the call whose output is that scope's report;
+    of ECR it is one of the AWS CLI's. ``seconds``: the constant that bounds a call. ``reports``: names of report files that
+    the script itself writes."""
+
+    name: str
+    script: str
+    arguments: tuple[str, ...]
+    kinds: Mapping[str, str]
+    tools: Mapping[str, tuple[str, ...]]
+    seconds: str
+    reports: tuple[str, ...]
+    patches: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        return tuple(self.kinds)
+
+    def tool(self, kind: str) -> str:
+        """Which stand-in answers a kind of call; empty for the AWS CLI."""
+        return next((tool for tool, kinds in self.tools.items() if kind in kinds), "")
+
+
+SNYK_TIME = {"snyk.SECONDS": 60}
+SCANNERS: Mapping[str, Scanner] = {
+    one.name: one
+    for one in (
+        Scanner(
+            "git-secrets", "git_secrets", (), {"source": "source"}, {"git-secrets": ("source",)},
+            "git_secrets.SECONDS", ("source.txt",),
+        ),
+        Scanner(
+            "snyk", "snyk", ("snyk",), {"dependencies": "dependencies"}, {"snyk": ("dependencies",)},
+            "snyk.SECONDS", ("raw.json",), SNYK_TIME,
+        ),
+        Scanner(
+            "snyk-container", "snyk", ("snyk-container",), {"image": "image"}, {"snyk": ("image",)},
+            "snyk.SECONDS", ("raw.json",), SNYK_TIME,
+        ),
+        Scanner(
+            "snyk-code", "snyk", ("snyk-code",), {"code": "code"}, {"snyk": ("code",)},
+            "snyk.SECONDS", ("raw.json",), SNYK_TIME,
+        ),
+        Scanner(
+            "grype", "grype", (), {"dependencies": "dependencies", "image": "image"},
+            {"grype": ("database", "dependencies", "image"), "syft": ("sbom",)},
+            "grype.SECONDS", ("dependencies.json", "image.json"),
+        ),
+        Scanner(
+            "ecr", "ecr_scan", (), {"image": "ecr"}, {}, "ecr_scan.ANSWER_SECONDS", ("ecr.json",),
+            {"ecr_scan.PAUSE_SECONDS": 0.2},
+        ),
+        Scanner(
+            "zap", "zap", (), {"staging": "staging"}, {"zap-baseline.py": ("staging",)}, "zap.EXTRA_SECONDS", (),
+            {"zap.REACH_SECONDS": 5.0, "zap.PAUSE_SECONDS": 0.1},
+        ),
+    )
+}  # fmt: skip
+
+
+def clean(scanner: Scanner, digest: str) -> dict[str, Said]:
+    """What each call is answered for a commit without findings."""
+    image = {"docker": {}, "projectName": "docker-image|image"}
+    answers = {
+        "git-secrets": {"source": Said()},
+        "snyk": {"dependencies": Said(snyk())},
+        "snyk-container": {"image": Said(snyk(**image))},
+        "snyk-code": {"code": Said(snyk_code())},
+        "grype": {
+            "database": Said(),
+            "dependencies": Said(grype("dependencies", digest)),
+            "image": Said(grype("image", digest)),
+            "sbom": Said('{"bomFormat": "CycloneDX"}'),
+        },
+        "ecr": {"ecr": Said(ecr(digest))},
+        "zap": {"staging": Said(zap())},
+    }
+    return answers[scanner.name]
+
+
+def nothing_scanned(scanner: Scanner, digest: str) -> Said:
+    """A report that says of itself that nothing was looked at, with exit code 0."""
+    return {
+        "snyk": Said(snyk(0)),
+        "snyk-container": Said(snyk(0, docker={}, projectName="docker-image|image")),
+        "snyk-code": Said(snyk_code(0)),
+        "ecr": Said(ecr(digest, finished=False)),
+        "zap": Said(zap("")),
+    }[scanner.name]
+
+
+def commit_files(folder: Path) -> None:
+    """A commit that every scanner has something to look at in: a lock file, code, a Dockerfile."""
+    folder.mkdir()
+    (folder / "package.json").write_text('{"name": "payments", "version": "1.0.0"}\n', encoding="utf-8")
+    lock = {"name": "payments", "version": "1.0.0", "lockfileVersion": 3, "packages": {}}
+    (folder / "package-lock.json").write_text(json.dumps(lock), encoding="utf-8")
+    (folder / "app.py").write_text("print('hello')\n", encoding="utf-8")
+    (folder / "Dockerfile").write_text("FROM scratch\n", encoding="utf-8")
