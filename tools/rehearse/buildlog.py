@@ -16,6 +16,12 @@ from tools.rehearse import roles
 _BYTES, _EVENTS, _OVERHEAD, _LINE = 1_000_000, 10_000, 26, 200_000  # characters, of up to four bytes
 
 
+def last_error(log: Path) -> str:
+    """The last line in which one of this project's scripts says why it fails, or ""."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line for line in reversed(lines) if line.startswith("error: ")), "")
+
+
 class Stream:
     """One build's. Raises ClientError where the role may not."""
 

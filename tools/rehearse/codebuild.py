@@ -128,22 +128,18 @@ class _Build:
         try:
             binds = self.codebuild.stand_ins.binds(self.facts.folder, self.project.image)
             with self.codebuild.stand_ins.network(self.facts.folder, self.project.image, environment) as network:
-                box = Sandbox(
-                    work,
-                    spec.shell,
-                    {**environment, **network.environment},
-                    environment["CODEBUILD_SRC_DIR"],
-                    self.log,
+                seen, given, here = (
                     (*binds, *network.binds),
-                    network.shared,
-                    network.prepare,
+                    environment | network.environment,
+                    environment["CODEBUILD_SRC_DIR"],
                 )
+                box = Sandbox(work, spec.shell, given, here, self.log, seen, network.shared, network.prepare)
                 self.phase = "DOWNLOAD_SOURCE"
                 self._unpack(box, environment)
                 self.phase = "PROVISIONING"
                 with box:
                     self._phases(spec, box)
-            self._upload(spec, box, environment["CODEBUILD_SRC_DIR"])
+            self._upload(spec, box, here)
         except (SandboxError, StandInError) as error:
             raise _BuildError(FAULT, "PROVISIONING", str(error)) from error
         finally:
@@ -268,10 +264,8 @@ class _Build:
 
     def _why(self, command: str, code: int) -> str:
         """CodeBuild's own words, and what the command said last of an error."""
-        said = [line for line in self.log.read_text("utf-8", "replace").splitlines() if line.startswith("error: ")]
-        last = f"; {said[-1]}" if said else ""
-        line = command.splitlines()[0]
-        return f"COMMAND_EXECUTION_ERROR: Error while executing command: {line}. Reason: exit status {code}{last}"
+        said = f"Error while executing command: {command.splitlines()[0]}. Reason: exit status {code}"
+        return "; ".join(filter(None, (f"COMMAND_EXECUTION_ERROR: {said}", buildlog.last_error(self.log))))
 
     def _exported(self, spec: Buildspec, box: Sandbox, limit: float) -> dict[str, str]:
         """Variables of the environment at the end; one that is not there is not exported."""

@@ -171,7 +171,7 @@ class Sandbox:
                 lines += self._bind(Bind(self.files / name, f"/{name}", writable=True))
         containers = Path("/etc/containers")  # buildah keeps a lock there
         if containers.is_dir():
-            shutil.copytree(containers, self.folder / "containers", symlinks=True)
+            shutil.copytree(containers, self.folder / "containers", symlinks=True, ignore=_unreadable)
             lines += self._bind(Bind(self.folder / "containers", str(containers), writable=True))
         names = Path(os.path.realpath("/etc/resolv.conf"))
         if names.is_file() and not names.is_relative_to("/etc"):
@@ -214,6 +214,11 @@ class Sandbox:
 
 # The commands' own processes do not see the two pipes.
 _AGENT = 'while IFS= read -r REHEARSED <&8; do . "$REHEARSED" 8<&- 9>&-; echo "$?" >&9; done'
+
+
+def _unreadable(folder: str, names: list[str]) -> list[str]:
+    """What an ordinary user may not read of the machine's configuration, and the build's buildah makes anew."""
+    return [name for name in names if not os.access(Path(folder, name), os.R_OK)]
 
 
 def whole_root() -> bool:
