@@ -145,6 +145,7 @@ def prepared(emulator: Emulator, address: str, folder: Path) -> World:
     for name, also in (
         (ROLE, ["s3:GetObject", "s3:PutObject", "lambda:InvokeFunction", "ssm:GetParameter*", "ecr:*"]),
         ("mute", []),
+        ("blind", ["s3:GetObject", "s3:PutObject", "lambda:InvokeFunction"]),
     ):
         iam.create_role(
             RoleName=name, AssumeRolePolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [trust]})

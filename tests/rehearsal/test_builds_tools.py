@@ -78,6 +78,15 @@ def test_the_image_is_built_and_pushed_for_real_with_the_same_digest(world: Any)
     assert scanned.status == "SUCCEEDED", lines(scanned)[-30:]
     assert json.loads(report(world, "ecr-image"))["imageId"] == {"imageDigest": image["IMAGE_DIGEST"]}
 
+    missing = world.run(
+        world.buildspec("scan-ecr.yml"), stand_ins=stand_ins, **ecr | {"IMAGE_DIGEST": "sha256:" + "a" * 64}
+    )
+    assert missing.status == "FAILED"
+    assert "ImageNotFoundException" in missing.message
+    denied = world.run(world.buildspec("scan-ecr.yml"), stand_ins=stand_ins, role="blind", **ecr)
+    assert denied.status == "FAILED"
+    assert "AccessDenied" in denied.message
+
     stand_ins.plan({"grype": {"image": {"report": "grype/none.json"}, "dependencies": {"report": "grype/many.json"}}})
     resolved = {"Resolved": {"resolution.json": '{"schema": 1, "manifests": []}'}}
     grype = world.run(world.buildspec("scan-grype.yml"), stand_ins=stand_ins, more=resolved, **image)
