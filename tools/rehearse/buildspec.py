@@ -81,7 +81,7 @@ def read(text: str) -> Buildspec:
     if reserved:
         raise BuildspecError(f"env: {reserved[0]}: the prefix CODEBUILD_ is reserved")
     return Buildspec(
-        shell=SHELLS[env.get("shell", "")],
+        SHELLS[env.get("shell", "")],
         variables=variables,
         parameters=parameters,
         exported=exported,
