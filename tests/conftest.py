@@ -101,3 +101,19 @@ def full(emit_once: Any) -> Emitted:
 def on_ci() -> bool:
     """On CI a missing tool is a failure, on a user's machine a skip."""
     return bool(os.environ.get("CI"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The matrix of faults and scanners, where its tests ran: it comes in columns, maybe from several processes."""
+    reports = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
+    properties = [one for report in reports if report.when == "call" for one in report.user_properties]
+    columns: list[Any] = [value for name, value in properties if name == "fault matrix"]
+    if not columns:
+        return
+    lines = [["fault", *(column["scanner"] for column in columns)]]
+    lines += [[fault, *(column["cells"][fault] for column in columns)] for fault in columns[0]["cells"]]
+    widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
+    terminalreporter.section("faults by scanners")
+    for line in lines:
+        words = (word.ljust(width) for word, width in zip(line, widths, strict=True))
+        terminalreporter.write_line("  ".join(words).rstrip())
