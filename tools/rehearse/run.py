@@ -237,6 +237,7 @@ class _Play:
             reports=tuple(seen.keys(emulator, bucket, f"reports/{step.repository}/{execution.id}/")),
             seconds=(ended - execution.started).total_seconds(),
             tools=seen.tools(self.stand_ins.calls(), execution.id),
+            errors=seen.errors(self.pipelines.world.folder / execution.id, at),
         )
 
     def wrong(self, outcomes: list[Outcome]) -> list[str]:
@@ -256,7 +257,7 @@ def differences(ends: Ends, outcome: Outcome, digests: list[str]) -> Iterator[st
         yield f"it has ended with {outcome.status} ({outcome.at}: {outcome.why}), right is {ends.status}"
     if ends.at and not outcome.at.startswith(ends.at):
         yield f"it has stopped at {outcome.at or 'nothing'}, right is {ends.at}"
-    if ends.why not in outcome.why:
+    if not any(ends.why in one for one in (outcome.why, *outcome.errors)):
         yield f"the reason is {outcome.why!r}, in which {ends.why!r} must stand"
     verdicts = {name: one.verdict for name, one in outcome.verdicts.items()}
     for name, right in ends.verdicts.items():

@@ -32,7 +32,7 @@ def sample(name: str) -> str:
 
 @dataclass(frozen=True)
 class Ends:
-    """``status``: Succeeded, Failed, Superseded, or NOT_STARTED. ``at``: ``<stage>/<action>`` that failed, ``why``: what its message says.
+    """``status``: Succeeded, Failed, Superseded, or NOT_STARTED. ``at``: ``<stage>/<action>`` that failed, ``why``: what its message or its log says.
     ``verdicts``: ``<scanner> <scope>`` -> verdict of those that must be there (others may, but ``blocked`` lists all that are
     not `pass`). ``hub``: active findings of the repository in Security Hub. ``images``: in ECR. ``runs``: namespace -> number of
     the step whose image runs there, counted from 1; 0 for nothing. ``asked``: whether an approver got a mail."""
@@ -192,7 +192,7 @@ SCENARIOS = (
             Step(
                 "a push to a library",
                 "Update httpx",
-                Ends("Failed", "Scan/", "", {}, hub=0),
+                Ends("Failed", "Scan/snyk", "/acme/snyk/token", {"snyk dependencies": "tool-error"}, hub=0),
                 repository=LIBRARIES,
             ),
         ),

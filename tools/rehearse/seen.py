@@ -39,7 +39,7 @@ class Found:
 class Outcome:
     """One step's end. ``at``: ``<stage>/<action>`` that failed, "" where none has. ``verdicts``: ``<scanner> <scope>`` -> verdict.
     ``images``: digests in ECR. ``runs``: namespace -> image that has been rolled out there, "" for none; one whose rollout has not
-    ended well has " (not rolled out)" behind it. ``digest``: of this execution's image, as sealed. ``mail``: the approval's."""
+    ended well has " (not rolled out)" behind it. ``digest``: of this execution's image, as sealed. ``mail``: the approval's. ``errors``: what the failed action's build has said of errors, from its log."""
 
     says: str
     pipeline: str
@@ -57,6 +57,7 @@ class Outcome:
     reports: tuple[str, ...] = ()
     seconds: float = 0.0
     tools: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    errors: tuple[str, ...] = ()
 
 
 def failed_at(execution: Execution) -> tuple[str, str]:
@@ -65,6 +66,13 @@ def failed_at(execution: Execution) -> tuple[str, str]:
         if run.outcome and not run.outcome.succeeded:
             return f"{run.stage}/{run.action.name}", run.outcome.message
     return "", execution.why
+
+
+def errors(folder: Path, at: str) -> tuple[str, ...]:
+    """Lines of errors in the log of a failed build, each once. ``folder``: of its execution's files."""
+    logs = sorted(folder.glob(f"{at.replace('/', '-')}-*/build/build.log")) if at else []
+    lines = [line for log in logs for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    return tuple(dict.fromkeys(line.removeprefix("error: ") for line in lines if line.startswith("error: ")))
 
 
 def digest(execution: Execution) -> str:

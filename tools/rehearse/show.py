@@ -104,6 +104,9 @@ class Show:
         elif one.at:
             self._out(self._paint(FAILED, f"   {one.pipeline} STOPPED at {one.at} after {one.seconds:.0f} s, because"))
             self._out(f"      {reason(one.why)}")
+            for line in one.errors:
+                if line not in one.why:
+                    self._out(f"      {line}")
         else:
             self._out(self._paint(SUPERSEDED, f"   {one.pipeline}: {one.status} {one.why}".rstrip()))
 
@@ -117,7 +120,7 @@ class Show:
         return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in sorted(found.items()))
 
     def _line(self, name: str, text: str) -> None:
-        self._out(f"{time.monotonic() - self._begun:6.1f}  {name:<16}{text}".rstrip())
+        self._out(f"{time.monotonic() - self._begun:6.1f}  {name:<18}{text}".rstrip())
 
     def _paint(self, kind: str, text: str) -> str:
         return f"\x1b[{_COLOURS[kind]}m{text}\x1b[0m" if self._colour and kind in _COLOURS else text
