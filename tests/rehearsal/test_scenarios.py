@@ -1,6 +1,7 @@
 """Each scenario of the rehearsal ends as it must, on one deployment of its settings that all of them share.
 
-While writing: ``python -m tools.apply_local --keep tools/rehearse/pipelines.yaml`` in another shell, then APPLIED_AT as it says.
+While writing: ``python -m tools.apply_local --keep tools/rehearse/pipelines.yaml`` in another shell, then
+REHEARSED_AT=<the folder that it prints>.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from tools.apply_local.life import attached, begun
 from tools.emulator.process import ROOT, EmulatorError
 from tools.rehearse import __main__ as command
 from tools.rehearse import parts
-from tools.rehearse.run import Rehearsal, deployed, differences
+from tools.rehearse.judging import differences
+from tools.rehearse.run import Rehearsal, deployed
 from tools.rehearse.scenarios import NOT_STARTED, SCENARIOS, Ends, Scenario, named
 from tools.rehearse.seen import Found, Outcome, Verdict
 from tools.terraform_cli import TerraformMissingError
 
 SETTINGS = ROOT / "tools" / "rehearse" / "pipelines.yaml"
-KEPT = "REHEARSED_AT"  # not APPLIED_AT: that emulator has other settings
 
 on_one_deployment = pytest.mark.xdist_group("rehearsal")
 
@@ -33,7 +34,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     """Deployed once."""
     folder = tmp_path_factory.mktemp("rehearsal")
     try:
-        if kept := os.environ.get(KEPT):
+        if kept := os.environ.get(parts.KEPT_AT):
             with deployed(attached(Path(kept), SETTINGS, print), folder / "scenarios") as found:
                 yield found
             return
@@ -80,10 +81,12 @@ RELEASED = Outcome(
     why="gate: grype dependencies: findings",
     verdicts={"grype dependencies": Verdict("findings", {"critical": 1}, "k"), "grype image": Verdict("pass", {}, "k")},
     digest="sha256:" + "1" * 64,
+    packages=frozenset({"h11-0.14.0", "httpx-0.24.1"}),
 )
 RIGHT = Ends(
     "Failed", "Verify/grype", "grype dependencies", {"grype dependencies": "findings"}, hub=1, archived=0, images=1,
     runs={"payments-staging": 1, "payments-production": 0}, asked=False,
+    brings=("h11-0.14.0",), without=("h11-0.16.0",),
 )  # fmt: skip
 
 
@@ -109,6 +112,8 @@ def test_nothing_is_wrong_with_what_is_right() -> None:
         {"runs": {"payments-staging": "registry/shop@sha256:" + "2" * 64}},
         {"runs": {"payments-staging": "registry/shop@sha256:" + "1" * 64 + " (not rolled out)"}},
         {"runs": {**RELEASED.runs, "payments-production": "registry/shop@sha256:" + "1" * 64}},
+        {"packages": frozenset()},
+        {"packages": frozenset({"h11-0.16.0", "h11-0.14.0"})},
         {"mail": "Subject: APPROVAL NEEDED"},
     ],
     ids=str,

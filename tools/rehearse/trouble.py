@@ -93,8 +93,14 @@ class Liar:
         s3.put_object(Bucket=bucket, Key=f"{folder}/raw.json", Body=plans.forged())
         try:
             s3.put_object(Bucket=bucket, Key=f"{folder}/verdict.json", Body=b'{"verdict": "pass"}')
-            said = "and has WRITTEN A VERDICT"
         except ClientError as error:
-            said = f"and was refused a verdict of its own ({error.response['Error']['Code']})"
-        self.say(f"  trouble: {facts.stage}/{facts.action} has put a clean report over its own, {said}, and exits 0")
+            refused = error.response["Error"]["Code"]
+        else:
+            raise RuntimeError(f"{self.project} could write a verdict: nothing after it can be trusted")
+        if refused != "AccessDenied":
+            raise RuntimeError(f"{self.project} was not denied a verdict, but told {refused}")
+        where = f"{facts.stage}/{facts.action}"
+        self.say(
+            f"  trouble: {where} has put a clean report over its own, was denied a verdict of its own, and exits 0"
+        )
         return replace(result, status=SUCCEEDED, phase="COMPLETED", message="")
