@@ -46,7 +46,7 @@ synth: .venv/.synth  ## pipelines.yaml -> cdktf.out/ (PIPELINES=other.yaml for a
 WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 test: .venv/.dev .venv-emulator/.done node_modules/.done  ## all tests
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 FUNCTIONS := $(notdir $(patsubst %/handler.py,%,$(wildcard lambdas/*/handler.py)))
 

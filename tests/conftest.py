@@ -27,6 +27,26 @@ PROJECTS = {path.stem: path for path in sorted(SETTINGS.glob("*.yaml"))}
 USERS = Path(os.environ.get("PIPELINES") or ROOT / "pipelines.yaml")
 
 
+# Tests that share something that takes long to make: all of them run in one process, beginning with the largest group.
+TOGETHER = {
+    "tests/emulator/": "what is deployed",
+    "tests/rehearsal/test_scenarios": "what is deployed for the rehearsal",
+    "tests/rehearsal/test_engine_": "an emulator for the rehearsal's engine",
+}
+
+
+@pytest.hookimpl(optionalhook=True)  # there is none without pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    # Not by xdist_group: pytest-xdist 3.8 writes that into a node id that pytest 9.2 no longer reads, and groups nothing.
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            return next((group for path, group in TOGETHER.items() if nodeid.startswith(path)), nodeid)
+
+    return Together(config, log)
+
+
 @dataclass(frozen=True)
 class Emitted:
     """The output for one settings file: ``stacks`` by name as parsed JSON, and the folder it stands in."""

@@ -2,7 +2,7 @@
 
 The Terraform is as emitted, the provider the real one; the emulator asks every role's policies about every call. CodePipeline's
 executions and Security Hub are answered by aws_stand_in.py. Missing tools: a skip on a user's machine, a failure on CI.
-All tests of this folder run in one process of pytest-xdist (``--dist loadgroup``), the one that destroys last.
+All tests of this folder run in one process of pytest-xdist (tests/conftest.py), the one that destroys last.
 
 While writing tests: ``make apply-local ARGS=--keep`` in another shell, then APPLIED_AT as it says: nothing is deployed again.
 """
@@ -40,10 +40,7 @@ SECONDS = 60  # for a process to begin
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    ours = [item for item in items if item.path.is_relative_to(FOLDER)]
-    for item in ours:
-        item.add_marker(pytest.mark.xdist_group("emulator"))
-    last = [item for item in ours if item.path.name == "test_destroy.py"]
+    last = [item for item in items if item.path == FOLDER / "test_destroy.py"]
     items[:] = [item for item in items if item not in last] + last
 
 

@@ -47,13 +47,6 @@ def handler(event, context):
 """
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # One emulator for all of them, not one for each worker.
-    for item in items:
-        if "account" in getattr(item, "fixturenames", ()) and item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("rehearsal-engine"))
-
-
 @dataclass
 class Builds:
     """A BuildRunner: each project's result, and what it was called with."""
