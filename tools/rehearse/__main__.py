@@ -1,6 +1,6 @@
 """``make rehearse``: a commit travels through the pipelines that Terraform describes, on this machine.
 
-SCENARIO=name|all (or an argument), LIST=1. Without either: the one that ends red for the plainest reason. Exit code 0: every
+SCENARIO=name|all (or an argument), LIST=1, REPORTS=folder to keep reports and logs in. Without a name: the one that ends red for the plainest reason. Exit code 0: every
 scenario has ended as it must, which for most is that a pipeline has stopped; 1: one has not; 2: one could not be run to its end.
 REHEARSED_AT: the folder that ``python -m tools.apply_local --keep tools/rehearse/pipelines.yaml`` prints; then nothing is deployed.
 """
@@ -72,7 +72,8 @@ def run(chosen: Sequence[Scenario], folder: Path) -> int:
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     done: list[Result] = []
     broken: list[str] = []
-    with lived(folder / "life") as life, deployed(life, folder / "scenarios") as rehearsal:
+    reports = Path(os.environ["REPORTS"]).resolve() if os.environ.get("REPORTS") else None
+    with lived(folder / "life") as life, deployed(life, folder / "scenarios", reports) as rehearsal:
         show.differences(say)
         for scenario in chosen:
             one = tried(rehearsal, scenario, colour)

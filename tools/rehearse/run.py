@@ -54,12 +54,14 @@ class Result:
 
 @dataclass
 class Rehearsal:
-    """What is deployed. ``kept``: (bucket, key) of objects that Terraform has made. ``folder``: for files, one folder a scenario."""
+    """What is deployed. ``kept``: (bucket, key) of objects that Terraform has made. ``folder``: for files, one folder a scenario.
+    ``reports``: where reports and builds' logs of every scenario are copied to, None for nowhere."""
 
     life: Life
     described: Described
     kept: frozenset[tuple[str, str]]
     folder: Path
+    reports: Path | None = None
     count: int = 0
 
     @classmethod
@@ -115,7 +117,10 @@ class Rehearsal:
                     play = _Play(self, scenario, pipelines, repositories, stand_ins, hub, show)
                     outcomes = play.steps()
             wrong = play.wrong(outcomes)
-            show.ended(scenario, outcomes, seen.reports_bucket(self.described))
+            kept = self.reports / scenario.name if self.reports else None
+            if kept:
+                seen.keep(self.life.emulator, seen.reports_bucket(self.described), folder / "executions", kept)
+            show.ended(scenario, outcomes, seen.reports_bucket(self.described), kept)
             if scenario.secret:
                 wrong += self._leaks(scenario, folder, hub, said.getvalue())
         result = Result(scenario, tuple(outcomes), tuple(wrong), time.monotonic() - begun)
@@ -262,9 +267,9 @@ class _Play:
 
 
 @contextmanager
-def deployed(life: Life, folder: Path) -> Iterator[Rehearsal]:
+def deployed(life: Life, folder: Path, reports: Path | None = None) -> Iterator[Rehearsal]:
     """The rehearsal of a life whose stacks are deployed; afterwards the emulator knows no stand-in."""
     try:
-        yield Rehearsal.of(life, folder)
+        yield replace(Rehearsal.of(life, folder), reports=reports)
     finally:
         life.emulator.use_stand_in("")

@@ -174,6 +174,17 @@ def tools(calls: list[dict[str, Any]], execution: str) -> dict[str, frozenset[st
     return {kind: frozenset(names) for kind, names in found.items()}
 
 
+def keep(emulator: Emulator, bucket: str, executions: Path, target: Path) -> None:
+    """Copy all reports, by key, and the builds' logs to a folder that outlives the emulator."""
+    for key in keys(emulator, bucket, "reports/"):
+        (target / key).parent.mkdir(parents=True, exist_ok=True)
+        (target / key).write_bytes(emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+    for log in sorted(executions.glob("*/*/build/build.log")):
+        execution, action = log.parts[-4:-2]
+        (target / "logs" / execution).mkdir(parents=True, exist_ok=True)
+        (target / "logs" / execution / f"{action.rpartition('-')[0]}.log").write_bytes(log.read_bytes())
+
+
 def leaks(secret: str, emulator: Emulator, described: Described, folder: Path, hub: Any, said: str) -> list[str]:
     """Where a secret stands: all buckets but the artifacts of a Source action (they are the commit), logs, Security Hub, what was
     printed, the builds' files. Zips are looked into."""

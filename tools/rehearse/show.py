@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from tools.rehearse import watch
@@ -66,8 +67,8 @@ class Show:
         elif seen.kind == watch.EXECUTION_ENDED:
             self._line(name, f"{self._paint(seen.status, seen.status.upper())} after {seen.seconds:.1f} s")
 
-    def ended(self, scenario: Scenario, outcomes: Sequence[Outcome], bucket: str) -> None:
-        """The summary."""
+    def ended(self, scenario: Scenario, outcomes: Sequence[Outcome], bucket: str, kept: Path | None) -> None:
+        """The summary. ``kept``: where the reports were copied to."""
         out = self._out
         for number, one in enumerate(outcomes, start=1):
             which = f"step {number}, " if len(outcomes) > 1 else ""
@@ -81,9 +82,9 @@ class Show:
             for namespace, image in sorted(one.runs.items()):
                 out(f"   {'runs':<14} {namespace}: {_short(image)}")
             if one.reports:
-                out(
-                    f"   {'reports':<14} s3://{bucket}/{'/'.join(one.reports[0].split('/')[:3])}/ ({len(one.reports)} files)"
-                )
+                where = "/".join(one.reports[0].split("/")[:3])
+                copied = f"copied to {kept / where}" if kept else "gone with the emulator, REPORTS=<folder> keeps them"
+                out(f"   {'reports':<14} s3://{bucket}/{where}/: {len(one.reports)} files, {copied}")
             for kind, tools in sorted(one.tools.items()):
                 out(f"   {kind:<14} {', '.join(sorted(tools))}")
             if one.mail:
