@@ -26,8 +26,6 @@ from tools.terraform_cli import TerraformMissingError
 
 SETTINGS = ROOT / "tools" / "rehearse" / "pipelines.yaml"
 
-on_one_deployment = pytest.mark.xdist_group("rehearsal")
-
 
 @pytest.fixture(scope="session")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
@@ -50,7 +48,6 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
         pytest.fail(str(error))
 
 
-@on_one_deployment
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda one: one.name)
 def test_a_scenario_ends_as_it_must(rehearsal: Rehearsal, scenario: Scenario) -> None:
     missing = parts.missing(scenario)
