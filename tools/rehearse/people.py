@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ class Repository:
     def _git(self, *arguments: str, check: bool = True) -> str:
         # Nothing that this machine has configured for git counts, signatures and hooks among it.
         environment = {
-            "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1",
+            "PATH": os.environ.get("PATH", os.defpath), "HOME": "/nonexistent", "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_AUTHOR_NAME": PUSHER, "GIT_AUTHOR_EMAIL": f"{PUSHER}@example.com",
             "GIT_COMMITTER_NAME": PUSHER, "GIT_COMMITTER_EMAIL": f"{PUSHER}@example.com",
         }  # fmt: skip
