@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiled modules are kept: the synthesis is twice as fast with them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup synth test check apply-local prove bench mutate mutate-output lock schema clean
+.PHONY: help setup synth test check apply-local rehearse prove bench mutate mutate-output lock schema clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -61,6 +61,9 @@ check: .venv/.dev .venv-check/.done .venv-emulator/.done  ## linters, types, pub
 
 apply-local: .venv/.dev .venv-emulator/.done node_modules/.done  ## deploy, plan again, use and destroy pipelines.yaml on an emulated account (7 minutes, offline)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tools.apply_local $(ARGS)
+
+rehearse: .venv/.dev .venv-emulator/.done node_modules/.done  ## a commit through the pipelines on this machine (SCENARIO=name or all, LIST=1, REPORTS=folder to keep)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" SCENARIO="$(SCENARIO)" LIST="$(LIST)" REPORTS="$(REPORTS)" $(BIN)/python -m tools.rehearse $(ARGS)
 
 prove: .venv/.dev  ## what only your AWS account can show (ARGS="--run payments --limit-usd 5.00"; docs/proof.md)
 	@$(BIN)/python -m tools.prove_on_aws $(ARGS)
