@@ -180,7 +180,14 @@ def test_one_file_is_taken_out_of_an_archive(install: Install, files: dict[str, 
 
 
 @pytest.mark.parametrize(
-    "data", [archive(tarfile.SYMTYPE), archive(tarfile.REGTYPE, "../tool"), TOOL, archive(tarfile.REGTYPE)[:60]]
+    "data",
+    [archive(tarfile.SYMTYPE), archive(tarfile.REGTYPE, "../tool"), TOOL, archive(tarfile.REGTYPE)[:60]],
+    ids=[
+        "link",
+        "elsewhere",
+        "no archive",
+        "cut off",
+    ],  # the bytes hold the time: two processes would name them differently
 )
 def test_an_archive_without_the_plain_file_installs_nothing(
     install: Install, files: dict[str, bytes], tmp_path: Path, data: bytes
