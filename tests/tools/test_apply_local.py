@@ -130,7 +130,8 @@ def test_stopped_it_leaves_no_process_and_no_file(tmp_path: Path, signalled: sig
         time.sleep(1)
         command.send_signal(signalled)
         command.wait(60)
-    assert command.returncode == code
+        error = command.stderr.read() if command.stderr else ""
+    assert command.returncode == code, error
     assert not list(tmp_path.iterdir())
     named = str(tmp_path).encode()
     left = [
