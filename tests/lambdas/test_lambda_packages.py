@@ -71,6 +71,7 @@ SPEAK_TO_AWS: dict[str, set[str]] = {
     "release_guard": {"handler", "report_store"},
     "image_sealer": {"handler"},
     "pipeline_starter": {"handler"},
+    "plan_review": set(),
     "common": set(),
 }
 
