@@ -38,8 +38,8 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
             with deployed(attached(Path(kept), SETTINGS, print), folder / "scenarios") as found:
                 yield found
             return
-        with begun(folder, SETTINGS, print) as life:
-            life.deploy()
+        with begun(folder, SETTINGS, print, cdktf=False) as life:
+            life.deploy_together()
             with deployed(life, folder / "scenarios") as found:
                 yield found
     except (EmulatorError, TerraformMissingError) as error:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tools.apply_local import checkout, documented
+from tools.apply_local import checkout, documented, together
 from tools.apply_local.checkout import Checkout, FailedError
 from tools.emulator import process
 from tools.emulator.process import EmulatorError
@@ -170,3 +170,58 @@ def test_a_second_plan_that_changes_something_is_told(tmp_path: Path) -> None:
     file.write_text(json.dumps({**changed, "resource": {"nothing_like_it": {"x": {}}}}))
     with pytest.raises(FailedError):
         own.changes("one")
+
+
+def written(folder: Path, **stacks: dict[str, Any]) -> Checkout:
+    """Stacks with a type of Terraform's own, which needs no provider."""
+    if shutil.which("terraform") is None and not os.environ.get("CI"):
+        pytest.skip("terraform is not installed")
+    for name, resources in stacks.items():
+        place = folder / "cdktf.out" / "stacks" / name
+        place.mkdir(parents=True)
+        (place / "cdk.tf.json").write_text(json.dumps({"resource": {"terraform_data": resources}}))
+    return Checkout(folder, tuple(stacks), {"PATH": os.environ["PATH"], "CHECKPOINT_DISABLE": "1"})
+
+
+def test_stacks_are_applied_side_by_side_once_the_first_is_there(tmp_path: Path) -> None:
+    marker = tmp_path / "first-is-there"
+    seen = f"[ -e {marker} ]"
+    first = {"made": {"provisioner": [{"local-exec": {"command": f"sleep 1; touch {marker}"}}]}}
+    other = {"made": {"provisioner": [{"local-exec": {"command": seen}}]}}
+    own, said = written(tmp_path, first=first, second=other, third=other), []
+    together.apply(own, said.append)
+    assert sorted(line.split()[2:] for line in said) == [
+        ["first", "terraform_data.made"], ["second", "terraform_data.made"], ["third", "terraform_data.made"],
+    ]  # fmt: skip
+    for name in own.order:
+        shown = json.loads((own.stack(name) / together.SHOWN).read_text(encoding="utf-8"))
+        assert shown["values"]["root_module"]["resources"][0]["address"] == "terraform_data.made"
+
+
+def test_what_nothing_names_is_not_waited_for() -> None:
+    assert together.needed({"resource": {"aws_s3_bucket": {"a": {}}, "aws_s3_bucket_lifecycle_configuration": {"b": {}}}}) == {
+        "aws_s3_bucket.a"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("first", "second"), [("exit 3", "true"), ("true", "exit 3")])
+def test_a_stack_that_cannot_be_applied_is_told_with_its_words(tmp_path: Path, first: str, second: str) -> None:
+    command = {
+        "first": f"echo of the first; {first}",
+        "second": f"touch {tmp_path}/second; echo of the second; {second}",
+    }
+    stacks = {
+        name: {"made": {"provisioner": [{"local-exec": {"command": one}}]}} for name, one in command.items()
+    }  # fmt: skip
+    failed = "first" if first != "true" else "second"
+    with pytest.raises(FailedError, match=rf"failed in {failed}:\n[\s\S]*of the {failed}"):
+        together.apply(written(tmp_path, **stacks), lambda _: None)
+    assert (tmp_path / "second").exists() == (failed == "second")  # after a first that failed nothing begins
+
+
+def test_applying_ends_in_time_with_whatever_it_has_started(tmp_path: Path) -> None:
+    sleeps = {"made": {"provisioner": [{"local-exec": {"command": f"echo $$ > {tmp_path}/child; sleep 61"}}]}}
+    with pytest.raises(FailedError, match="had not ended after 8 s"):
+        together.apply(written(tmp_path, one=sleeps), lambda _: None, seconds=8)
+    child = int((tmp_path / "child").read_text(encoding="utf-8"))
+    assert not Path(f"/proc/{child}").exists() or " Z" in Path(f"/proc/{child}/stat").read_text(encoding="utf-8")

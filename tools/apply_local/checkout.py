@@ -25,7 +25,7 @@ from tools.emulator.process import ROOT, Emulator
 
 _COPIED = ("stacks", "modules", "lambdas", "buildspecs", "main.py", "cdktf.json", "package.json", "package-lock.json")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
-_DONE = re.compile(
+DONE = re.compile(
     r"(?P<address>[a-z]\w*\.[\w-]+): (?P<what>Creation|Destruction|Modifications) complete after (?P<time>\w+)"
 )
 
@@ -61,16 +61,15 @@ class Checkout:
                 shutil.copy(source, folder / name)
         (folder / ".venv").symlink_to(Path(sys.prefix))
         (folder / "node_modules").symlink_to(ROOT / "node_modules")
-        scratch = folder.parent / "terraform"
-        scratch.mkdir()
-        terraform = terraform_cli.find(scratch)
-        named = {name: value for name, value in terraform.environment.items() if name.startswith(("TF_", "CHECKPOINT"))}
-        path = f"{emulator.environment['PATH']}{os.pathsep}{os.defpath}"
-        return cls(
-            folder,
-            tuple(order),
-            {**emulator.environment, **named, "PATH": path, "PIPELINES": str(pipelines), "CI": "1"},
-        )
+        return cls(folder, tuple(order), _environment(folder, emulator) | {"PIPELINES": str(pipelines), "CI": "1"})
+
+    @classmethod
+    def written(cls, folder: Path, emulator: Emulator, order: Sequence[str]) -> Checkout:
+        """Of ``folder``, in which ``cdktf.out`` stands and nothing else is needed: for Terraform's own commands alone.
+
+        Raises terraform_cli.TerraformMissingError.
+        """
+        return cls(folder, tuple(order), _environment(folder, emulator))
 
     def stack(self, name: str) -> Path:
         """Where one stack's Terraform stands."""
@@ -133,7 +132,7 @@ class Checkout:
                 for coloured in process.stdout or ():
                     line = _COLOURS.sub("", coloured)
                     said.append(line)
-                    done = _DONE.search(line)
+                    done = DONE.search(line)
                     if progress and done:
                         progress(f"{time.monotonic() - began:5.0f} s  {_stack_of(line)}{done['address']}")
                 process.wait()
@@ -145,6 +144,16 @@ class Checkout:
             why = f"had not ended after {seconds:.0f} s" if late else f"ended with {process.returncode}"
             raise FailedError(f"{' '.join(command[:4])} {why}:\n" + "".join(said)[-6000:])
         return "".join(said)
+
+
+def _environment(folder: Path, emulator: Emulator) -> dict[str, str]:
+    """Emulator and Terraform as commands in ``folder`` find them; Terraform's configuration is made beside it."""
+    scratch = folder.parent / "terraform"
+    scratch.mkdir()
+    terraform = terraform_cli.find(scratch)
+    named = {name: value for name, value in terraform.environment.items() if name.startswith(("TF_", "CHECKPOINT"))}
+    path = f"{emulator.environment['PATH']}{os.pathsep}{os.defpath}"
+    return {**emulator.environment, **named, "PATH": path}
 
 
 def _kill(process: subprocess.Popen[str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from stacks.app import synthesize
 from stacks.settings import Settings, load
-from tools.apply_local import documented, existing, used
+from tools.apply_local import documented, existing, together, used
 from tools.apply_local.checkout import Checkout, Progress
 from tools.emulator import account, process
 from tools.emulator.process import ACCOUNT, ROOT, Emulator
@@ -34,6 +34,10 @@ class Life:
         """Deploy every stack; what exists by that. Raises FailedError."""
         self.checkout.deploy(self.progress)
         return existing.beside(existing.what_exists(self.emulator), self.before)
+
+    def deploy_together(self) -> None:
+        """Apply every stack, side by side. Raises FailedError."""
+        together.apply(self.checkout, self.progress)
 
     def changes(self) -> list[str]:
         """What a second plan of any stack would change: must be nothing."""
@@ -80,16 +84,21 @@ def attached(folder: Path, pipelines: Path, progress: Progress) -> Life:
 
 
 @contextmanager
-def begun(folder: Path, pipelines: Path, progress: Progress) -> Iterator[Life]:
+def begun(folder: Path, pipelines: Path, progress: Progress, *, cdktf: bool = True) -> Iterator[Life]:
     """An emulated account that holds what a user's would, and a checkout of this project, both below ``folder``.
+    ``cdktf``: False for the Terraform alone, without node_modules and for ``deploy_together``.
 
     Raises EmulatorError, TerraformMissingError, FailedError, MistakesError.
     """
-    settings = load({"PIPELINES": str(pipelines), "CDKTF_OUTDIR": str(folder / "order" / "cdktf.out")}, ROOT)
+    written = folder / "order"
+    settings = load({"PIPELINES": str(pipelines), "CDKTF_OUTDIR": str(written / "cdktf.out")}, ROOT)
     order = [stack.name for stack in synthesize(settings)]
     home = folder / "emulator"
     home.mkdir()
     with process.running(home, region=settings.region) as emulator:
         user = account.prepare(emulator, settings)
-        checkout = Checkout.make(folder / "project", pipelines, user, order)
+        if cdktf:
+            checkout = Checkout.make(folder / "project", pipelines, user, order)
+        else:
+            checkout = Checkout.written(written, user, order)
         yield Life(settings, emulator, checkout, existing.what_exists(emulator), progress)

@@ -61,8 +61,8 @@ def lived(folder: Path) -> Iterator[Life]:
         return
     say(f"Deploying {PIPELINES.name} to an emulated account: once, for all scenarios")
     began = time.monotonic()
-    with begun(folder, PIPELINES, say) as life:
-        life.deploy()
+    with begun(folder, PIPELINES, say, cdktf=False) as life:
+        life.deploy_together()
         say(f"deployed in {time.monotonic() - began:.0f} s")
         yield life
 

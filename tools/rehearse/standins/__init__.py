@@ -124,8 +124,9 @@ class StandIns:
         boto3 = importlib.util.find_spec("boto3")
         if boto3 and boto3.origin:
             seen.add(Path(boto3.origin).parents[1])
-        if (ROOT / ".venv").is_dir():
-            seen.add(ROOT / ".venv")
+        seen.add(ROOT / ".venv")
+        # Scripts of a virtual environment name its interpreter where it was made: elsewhere, if the folder is a link.
+        seen |= {path.resolve() for path in (ROOT / ".venv", ROOT / ".venv-emulator")}
         binds += [Bind(path, str(path)) for path in sorted(seen) if path.exists()]
         return binds
 
