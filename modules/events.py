@@ -118,19 +118,44 @@ class Rule:
             description=description,
             event_pattern=json.dumps(pattern, sort_keys=True),
         )
-        CloudwatchEventTarget(
+        _target(scope, id_, target_arn, dead_letters, role_arn, input_transformer)
+
+
+class Schedule:
+    """An event rule that fires by the clock, with one target.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
+    """
+
+    def __init__(
+        self, scope: TerraformStack, id_: str, *, account: Account, purpose: str, description: str, expression: str,
+        target_arn: str, dead_letters: DeadLetters,
+    ) -> None:  # fmt: skip
+        CloudwatchEventRule(
             scope,
-            f"{id_}_target",
-            rule=f"${{aws_cloudwatch_event_rule.{id_}.name}}",
-            target_id=id_,
-            arn=target_arn,
-            role_arn=role_arn,
-            input_transformer=input_transformer,
-            dead_letter_config=CloudwatchEventTargetDeadLetterConfig(arn=dead_letters.arn) if dead_letters else None,
-            # Its ARN is composed: without this the first events could be lost while the queue is still being made.
-            depends_on=[dead_letters.policy] if dead_letters else None,
-            # A day of retries is the service's default; said here because a reviewer wants to know.
-            retry_policy=CloudwatchEventTargetRetryPolicy(
-                maximum_event_age_in_seconds=86_400, maximum_retry_attempts=185
-            ),
+            id_,
+            name=account.names.rule(purpose),
+            description=description,
+            schedule_expression=expression,
         )
+        _target(scope, id_, target_arn, dead_letters)
+
+
+def _target(
+    scope: TerraformStack, id_: str, arn: str, dead_letters: DeadLetters | None, role_arn: str | None = None,
+    input_transformer: CloudwatchEventTargetInputTransformer | None = None,
+) -> None:  # fmt: skip
+    CloudwatchEventTarget(
+        scope,
+        f"{id_}_target",
+        rule=f"${{aws_cloudwatch_event_rule.{id_}.name}}",
+        target_id=id_,
+        arn=arn,
+        role_arn=role_arn,
+        input_transformer=input_transformer,
+        dead_letter_config=CloudwatchEventTargetDeadLetterConfig(arn=dead_letters.arn) if dead_letters else None,
+        # Its ARN is composed: without this the first events could be lost while the queue is still being made.
+        depends_on=[dead_letters.policy] if dead_letters else None,
+        # A day of retries is the service's default; said here because a reviewer wants to know.
+        retry_policy=CloudwatchEventTargetRetryPolicy(maximum_event_age_in_seconds=86_400, maximum_retry_attempts=185),
+    )

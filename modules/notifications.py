@@ -15,10 +15,6 @@ from modules.encryption import Key
 from modules.iam import Statement, allow, document, grant, when
 from modules.names import identifier
 
-# "You can't use of Condition blocks in Amazon SNS topic policies for EventBridge": with one, every event would be dropped
-# without a word. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html#eb-sns-permissions
-_EVENTS = "events.amazonaws.com"
-
 
 @dataclass(frozen=True)
 class Topic:
@@ -34,6 +30,11 @@ class Topic:
         name = account.names.topic(purpose)
         return cls(name, account.arn("sns", name), key)
 
+    @classmethod
+    def of_pipeline(cls, account: Account, pipeline: str, key: Key, *, own: bool) -> Topic:
+        """Where people hear of a pipeline: its ``own`` topic if its settings name addresses, else the project's."""
+        return cls.named(account, f"{pipeline}-notifications" if own else "notifications", key)
+
     def allow_publish(self) -> list[Statement]:
         """Publish, and encrypt what is published."""
         return [
@@ -46,7 +47,8 @@ def make_topic(
     scope: TerraformStack, id_: str, topic: Topic, *, account: Account, emails: Sequence[str], services: Sequence[str]
 ) -> None:
     """Create ``topic``. ``services`` are the AWS services that may publish for this account without a role of ours;
-    roles of this account need a policy of their own (``Topic.allow_publish``)."""
+    roles of this account need a policy of their own (``Topic.allow_publish``). EventBridge is none of them: a topic's policy
+    cannot say which rules, so events reach people through the notifier (modules/notifier.py)."""
     SnsTopic(scope, id_, name=topic.name, kms_master_key_id=topic.key.arn)
     statements = [
         grant(
@@ -66,20 +68,17 @@ def make_topic(
             [topic.arn],
         ),
     ]
-    conditional = [service for service in services if service != _EVENTS]
-    if conditional:
+    if services:
         statements.append(
             grant(
                 "Publishers",
                 "Service",
-                conditional,
+                services,
                 ["sns:Publish"],
                 [topic.arn],
                 when("StringEquals", "aws:SourceAccount", account.id),
             )
         )
-    if _EVENTS in services:
-        statements.append(grant("EventRules", "Service", [_EVENTS], ["sns:Publish"], [topic.arn]))
     SnsTopicPolicy(
         scope,
         f"{id_}_policy",

@@ -18,6 +18,7 @@ from modules import guardrails
 from modules.build_project import BuildspecError, read_buildspec
 from modules.packaging import PackagingError, function_package, scripts_package, sha256_hex
 from modules.pipeline import PipelineError
+from stacks.audience import notify_json
 from stacks.base import BaseStack, Sources
 from stacks.delivery import DeliveryStack
 from stacks.findings import Findings
@@ -52,7 +53,7 @@ def build_app(settings: Settings, outdir: Path, scratch: Path) -> App:
     sources = _sources(settings, scratch)
     foundation = Foundation(app, settings, sources)
     findings = Findings(app, settings, sources)
-    governance = Governance(app, settings)
+    governance = Governance(app, settings, sources)
     findings.add_dependency(foundation)
     governance.add_dependency(foundation)
     for name, pipeline in settings.pipelines.items():
@@ -124,6 +125,7 @@ def _sources(settings: Settings, scratch: Path) -> Sources:
             "release_guard": function_package(lambdas, "release_guard", policy),
             "image_sealer": function_package(lambdas, "image_sealer", {}),
             "pipeline_starter": function_package(lambdas, "pipeline_starter", {}),
+            "notifier": function_package(lambdas, "notifier", policy | {"notify.json": notify_json(settings)}),
         },
         scripts=scripts,
         scripts_sha256=sha256_hex(scripts),

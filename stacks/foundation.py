@@ -6,11 +6,12 @@ from cdktf_cdktf_provider_aws.s3_object import S3Object
 from constructs import Construct
 
 from modules.encryption import Key
-from modules.findings_importer import JUDGED, PUSHES
+from modules.findings_importer import IMPORTER, JUDGED, PUSHES
 from modules.function import asset
-from modules.iam import grant, when
+from modules.iam import Statement, grant, when
 from modules.names import identifier
 from modules.notifications import Topic, make_topic
+from modules.notifier import NOTIFIED, NOTIFIER
 from modules.source import make_repository
 from modules.storage import Bucket, Expiry, make_access_log_bucket, make_bucket
 from stacks.base import BaseStack, Sources
@@ -46,22 +47,16 @@ class Foundation(BaseStack):
         )
 
         reports = Bucket.named(account, "reports", key)
-        only_importer = grant(
-            "OnlyTheImporterJudges",
-            "AWS",
-            ["*"],
-            ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"],
-            reports.objects(*JUDGED, PUSHES),
-            when("ArnNotEquals", "aws:PrincipalArn", account.role_arn(names.role("findings-importer"))),
-            effect="Deny",
-        )
         make_bucket(
             self,
             "reports",
             reports,
             access_logs=access_logs,
             access_logs_policy=logs_policy,
-            statements=[only_importer],
+            statements=[
+                self._only("OnlyTheImporterJudges", IMPORTER, reports.objects(*JUDGED, PUSHES)),
+                self._only("OnlyTheNotifierTells", NOTIFIER, reports.objects(NOTIFIED)),
+            ],
         )
 
         S3Object(
@@ -80,10 +75,19 @@ class Foundation(BaseStack):
             "notifications",
             Topic.named(account, "notifications", key),
             account=account,
-            emails=settings.notify,
-            services=["events.amazonaws.com", "cloudwatch.amazonaws.com"],
+            emails=settings.notify.emails,
+            services=["cloudwatch.amazonaws.com"],
         )
         for name, pipeline in settings.pipelines.items():
+            if pipeline.notify.emails:
+                make_topic(
+                    self,
+                    f"notifications_{name}",
+                    Topic.of_pipeline(account, name, key, own=True),
+                    account=account,
+                    emails=pipeline.notify.emails,
+                    services=[],
+                )
             if isinstance(pipeline, DeliveryPipeline):
                 make_topic(
                     self,
@@ -96,3 +100,11 @@ class Foundation(BaseStack):
         created = {p.repository.name for p in settings.pipelines.values() if p.repository.create}
         for repository in sorted(created):
             make_repository(self, f"repository_{identifier(repository)}", repository)
+
+    def _only(self, sid: str, function: str, objects: list[str]) -> Statement:
+        """Nobody but one function's role writes or deletes ``objects``, whatever else allows it."""
+        writer = self.account.role_arn(self.names.role(function))
+        actions = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
+        return grant(
+            sid, "AWS", ["*"], actions, objects, when("ArnNotEquals", "aws:PrincipalArn", writer), effect="Deny"
+        )

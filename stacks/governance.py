@@ -1,4 +1,4 @@
-"""What belongs to the whole account: failed runs told to people, and the singletons that the settings say we manage."""
+"""What belongs to the whole account: people told what they need, and the singletons that the settings say we manage."""
 
 from __future__ import annotations
 
@@ -12,36 +12,34 @@ from cdktf_cdktf_provider_aws.securityhub_account import SecurityhubAccount
 from constructs import Construct
 
 from modules.encryption import Key
-from modules.events import Rule
-from modules.notifications import Topic
-from stacks.base import BaseStack
-from stacks.settings import Settings
+from modules.notifier import Notifier
+from modules.storage import Bucket
+from stacks.audience import audience
+from stacks.base import BaseStack, Sources
+from stacks.settings import DeliveryPipeline, Settings
+from stacks.watched import watch_functions
 
 
 class Governance(BaseStack):
     """The third stack to deploy. CloudTrail, AWS Config and Inspector are not managed yet: the settings refuse it."""
 
-    def __init__(self, scope: Construct, settings: Settings) -> None:
+    def __init__(self, scope: Construct, settings: Settings, sources: Sources) -> None:
         super().__init__(scope, "governance", settings)
-        account, names = self.account, self.names
-        topic = Topic.named(account, "notifications", Key.lookup(self, account))
-        Rule(
+        account = self.account
+        key = Key.lookup(self, account)
+        heard = audience(settings, account, key)
+        deliveries = [one for one in settings.pipelines.values() if isinstance(one, DeliveryPipeline)]
+        Notifier(
             self,
-            "pipeline_failed",
             account=account,
-            purpose="pipeline-failed",
-            description="An execution of one of this project's pipelines has failed",
-            # https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
-            pattern={
-                "source": ["aws.codepipeline"],
-                "detail-type": ["CodePipeline Pipeline Execution State Change"],
-                "detail": {
-                    "state": ["FAILED"],
-                    "pipeline": [names.pipeline(name) for name in settings.pipelines],
-                },
-            },
-            target_arn=topic.arn,
+            key=key,
+            reports=Bucket.named(account, "reports", key),
+            audience=heard,
+            pushed=any(one.approval.separation_of_duties for one in deliveries),
+            package=sources.packages["notifier"],
+            scratch=sources.scratch,
         )
+        watch_functions(self, settings, heard.project)
         # Destroying one of these would switch it off for everybody in the account: Terraform refuses to.
         keep = TerraformResourceLifecycle(prevent_destroy=True)
         if settings.singletons.security_hub == "manage":

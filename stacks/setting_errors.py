@@ -61,6 +61,8 @@ def _place(location: tuple[str | int, ...], data: object) -> Path:
             path, data = (*path, step), data.get(step)
         elif isinstance(data, list) and isinstance(step, int):
             path, data = (*path, step), data[step]
+        elif isinstance(data, list):
+            continue  # the key whose value stands there alone: notify: [...] is notify: {emails: [...]}
         else:
             break
     return path

@@ -1,5 +1,6 @@
 """What ``pipelines.yaml`` may say, as models. ``stacks/settings.py`` reads it; use the names from there."""
 
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -174,24 +175,54 @@ class Repository(_Model):
         return self
 
 
-class _NameWillDo:
-    """A repository's name where its mapping could stand."""
+@dataclass(frozen=True)
+class _Alone:
+    """One key's value where a mapping with that key could stand."""
+
+    key: str
 
     def __get_pydantic_core_schema__(self, source: object, handler: GetCoreSchemaHandler) -> CoreSchema:
-        """A text becomes the mapping with that name."""
+        """The value becomes the mapping with that key."""
         return core_schema.no_info_before_validator_function(
-            lambda given: {"name": given} if isinstance(given, str) else given, handler(source)
+            lambda given: given if isinstance(given, dict) else {self.key: given}, handler(source)
         )
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Either form."""
         mapping = handler(schema)
-        return {"anyOf": [handler.resolve_ref_schema(mapping)["properties"]["name"], mapping]}
+        return {"anyOf": [handler.resolve_ref_schema(mapping)["properties"][self.key], mapping]}
+
+
+class OwnNotify(_Model):
+    """Who hears of one pipeline, and of what. Keys that are not there are the project's."""
+
+    emails: Annotated[list[values.Email], AfterValidator(values.unique)] = Field(
+        default_factory=list, min_length=1, description="e-mail addresses that hear of it; the project's by default"
+    )
+    severity: Severity = Field("high", description="least severity of a finding in a released image that is told")
+    successes: bool = Field(False, description="true: also runs that went through are told")
+
+    def over(self, base: "Notify") -> "OwnNotify":
+        """This with what it does not say taken from ``base``, but for the addresses: who has none has no topic of its own."""
+        update = {key: getattr(base, key) for key in ("severity", "successes") if key not in self.model_fields_set}
+        return self.model_copy(update=update)
+
+
+class Notify(OwnNotify):
+    """Who hears of the project's pipelines, and of what."""
+
+    emails: Annotated[list[values.Email], AfterValidator(values.unique)] = Field(
+        min_length=1, description="e-mail addresses that hear of failures, of findings in released images and of alarms"
+    )
 
 
 class _Pipeline(_Model):
-    repository: Annotated[Repository, _NameWillDo()] = Field(
+    repository: Annotated[Repository, _Alone("name")] = Field(
         description="name or ARN of a CodeCommit repository, or {name: ..., create: true}"
+    )
+    notify: Annotated[OwnNotify, _Alone("emails")] = Field(
+        default_factory=OwnNotify.model_construct,
+        description="e-mail addresses that hear of this pipeline, or {emails, severity, successes}; the project's by default",
     )
     gate: Gate = Field(
         default_factory=Gate.model_construct, description="what blocks here, where it differs from the project's gate"
@@ -339,8 +370,8 @@ class SettingsFile(_Model):
         default_factory=lambda: LocalBackend.model_construct(type="local"),
         description="where Terraform keeps its state",
     )
-    notify: Annotated[list[values.Email], AfterValidator(values.unique)] = Field(
-        min_length=1, description="e-mail addresses that hear of failures"
+    notify: Annotated[Notify, _Alone("emails")] = Field(
+        description="e-mail addresses that hear of failures, or {emails, severity, successes}"
     )
     singletons: Singletons = Field(default_factory=Singletons.model_construct, description="what an account has once")
     snyk: Snyk = Field(default_factory=Snyk.model_construct, description="where Snyk's credentials stand")

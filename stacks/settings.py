@@ -196,7 +196,11 @@ def _complete(found: SettingsFile) -> SettingsFile:
         backend = over(backend, backend.model_copy(update=derived)).model_copy(update={"lockfile": lockfile})
     pipelines = {}
     for name, pipeline in found.pipelines.items():
-        update: dict[str, object] = {"gate": pipeline.gate.over(found.gate), "snyk": over(pipeline.snyk, snyk)}
+        update: dict[str, object] = {
+            "gate": pipeline.gate.over(found.gate),
+            "snyk": over(pipeline.snyk, snyk),
+            "notify": pipeline.notify.over(found.notify),
+        }
         if isinstance(pipeline, DeliveryPipeline):
             update["registry"] = pipeline.registry or names.registry(name)
         else:

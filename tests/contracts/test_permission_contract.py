@@ -135,29 +135,38 @@ def plain(resource: str) -> str:
     return resource.split("/", 1)[1]
 
 
-def test_only_the_importer_writes_what_is_believed(emitted: Any) -> None:
-    own: list[str] = []
+# The one role that may write other things to the reports bucket than a build's own report; what it may; and the statement of
+# the bucket that keeps everybody else out.
+WRITERS = {
+    ("findings", "importer_permissions"): (
+        r"reports/\*/(verdict|findings)\.json|reports/\*/index\.html|(rescans|inventory|pushes)/\*",
+        "OnlyTheImporterJudges",
+    ),
+    ("governance", "notifier_permissions"): (r"notified/\*", "OnlyTheNotifierTells"),
+}
+
+
+def test_what_is_believed_has_one_writer(emitted: Any) -> None:
+    own: dict[tuple[str, str], set[str]] = {writer: set() for writer in WRITERS}
     for stack, name, document in identity_documents(emitted):
         for statement in statements(document):
             if "s3:PutObject" in statement["actions"]:
                 for resource in statement["resources"]:
                     if "-reports-" in resource and not re.search(r"/raw\.(json|txt)$|/sbom\.cdx\.json$", resource):
-                        assert (stack, name) == ("findings", "importer_permissions"), f"{stack} {name} {resource}"
-                        own.append(resource)
-    [deny] = [
-        statement
-        for statement in statements(
-            emitted.stacks["foundation"]["data"]["aws_iam_policy_document"]["reports_policy_document"]
-        )
-        if statement["sid"] == "OnlyTheImporterJudges"
-    ]
-    assert deny["effect"] == "Deny"
-    assert {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"} == set(deny["actions"])
-    assert own
-    assert {plain(resource) for resource in own} <= {plain(resource) for resource in deny["resources"]}
-    role = emitted.stacks["findings"]["resource"]["aws_iam_role"]["importer_role"]["name"]
-    [condition] = deny["condition"]
-    assert condition["values"][0].endswith(f":role/{role}"), "the exception is the role that the findings stack makes"
+                        pattern, _ = WRITERS.get((stack, name), ("", ""))
+                        assert re.fullmatch(pattern, plain(resource)), f"{stack} {name} {resource}"
+                        own[stack, name].add(plain(resource))
+    policy = emitted.stacks["foundation"]["data"]["aws_iam_policy_document"]["reports_policy_document"]
+    for writer, (_, sid) in WRITERS.items():
+        [deny] = [statement for statement in statements(policy) if statement["sid"] == sid]
+        assert deny["effect"] == "Deny"
+        assert {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"} == set(deny["actions"])
+        [condition] = deny["condition"]
+        [role] = condition["values"]
+        iam = emitted.stacks[writer[0]]["resource"]["aws_iam_role"][writer[1].replace("_permissions", "_role")]
+        assert role.endswith(f":role/{iam['name']}")
+        assert own[writer]
+        assert own[writer] <= {plain(resource) for resource in deny["resources"]}
 
 
 def test_a_build_writes_only_its_own_raw_report(emitted: Any) -> None:

@@ -319,8 +319,7 @@ def test_no_event_is_lost_without_a_word(emitted: Any) -> None:
     for stack, name, target in of_kind(emitted, "aws_cloudwatch_event_target"):
         retry = target["retry_policy"]
         assert retry == {"maximum_event_age_in_seconds": DAY, "maximum_retry_attempts": 185}, name
-        if stack != "governance":  # that one tells people of a failed run; a lost mail is no lost event
-            assert [target.get("dead_letter_config", {}).get("arn")] == queue_arns(emitted, stack), f"{stack} {name}"
+        assert [target.get("dead_letter_config", {}).get("arn")] == queue_arns(emitted, stack), f"{stack} {name}"
     for stack, name, function in of_kind(emitted, "aws_lambda_function"):
         resources = emitted.stacks[stack]["resource"]
         arn = f"${{aws_lambda_function.{name}.arn}}"
@@ -352,7 +351,9 @@ def test_each_queue_keeps_for_two_weeks_and_rings_at_its_first_message(emitted: 
 
 
 def test_people_are_told(emitted: Any) -> None:
-    wanted = {("notifications", email) for email in emitted.settings.notify}
+    wanted = {("notifications", email) for email in emitted.settings.notify.emails}
+    for name, pipeline in emitted.settings.pipelines.items():
+        wanted |= {(f"notifications_{name}", email) for email in pipeline.notify.emails}
     for name, pipeline in deliveries(emitted):
         wanted |= {(f"approval_{name}", email) for email in pipeline.approval.emails}
     found = set()
@@ -363,12 +364,56 @@ def test_people_are_told(emitted: Any) -> None:
         )
     assert found == wanted
     governance = emitted.stacks["governance"]["resource"]
-    pattern = json.loads(governance["aws_cloudwatch_event_rule"]["pipeline_failed"]["event_pattern"])
-    assert pattern["source"] == ["aws.codepipeline"]
-    assert pattern["detail-type"] == ["CodePipeline Pipeline Execution State Change"]
-    assert pattern["detail"]["state"] == ["FAILED"]
-    assert set(pattern["detail"]["pipeline"]) == {one["name"] for _, _, one in of_kind(emitted, "aws_codepipeline")}
-    assert governance["aws_cloudwatch_event_target"]["pipeline_failed_target"]["arn"] == notifications(emitted)
+    rules = {
+        name: json.loads(one.get("event_pattern", "{}"))
+        for name, one in governance["aws_cloudwatch_event_rule"].items()
+    }
+    pipelines = {one["name"] for _, _, one in of_kind(emitted, "aws_codepipeline")}
+    assert set(rules["pipeline_ended"]["detail"]["state"]) == {"FAILED", "STOPPED", "CANCELED", "SUCCEEDED"}
+    for name in ("pipeline_ended", "stage_failed"):
+        assert set(rules[name]["detail"]["pipeline"]) == pipelines
+        target = governance["aws_cloudwatch_event_target"][f"{name}_target"]
+        assert target["arn"] == "${aws_lambda_function.notifier.arn}"
+    # Whoever starts a build outside of its pipeline is heard: every project begins as one of the prefixes.
+    beginnings = tuple(one["prefix"] for one in rules["build_by_hand"]["detail"]["project-name"])
+    assert all(one["name"].startswith(beginnings) for _, _, one in of_kind(emitted, "aws_codebuild_project"))
+
+
+def test_every_function_wakes_people_if_it_fails(emitted: Any) -> None:
+    """Straight to the topic: not through the notifier, which may be what fails."""
+    wanted = {
+        (one["function_name"], metric)
+        for _, _, one in of_kind(emitted, "aws_lambda_function")
+        for metric in ("Errors", "Throttles")
+    }
+    found = set()
+    for _, name, alarm in of_kind(emitted, "aws_cloudwatch_metric_alarm"):
+        if alarm["namespace"] == "AWS/Lambda":
+            found.add((alarm["dimensions"]["FunctionName"], alarm["metric_name"]))
+            assert alarm["alarm_actions"] == [notifications(emitted)], name
+            assert alarm["dimensions"]["FunctionName"] in alarm["alarm_description"]
+            measured = ("statistic", "comparison_operator", "threshold", "evaluation_periods", "treat_missing_data")
+            assert [alarm[one] for one in measured] == ["Sum", "GreaterThanThreshold", 0, 1, "notBreaching"]
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html
+        assert len(alarm["alarm_description"]) <= 1024, name
+    assert found == wanted
+
+
+def test_a_topic_that_nobody_hears_rings(emitted: Any) -> None:
+    topics = {one["name"] for _, _, one in of_kind(emitted, "aws_sns_topic")}
+    [function] = [
+        one["function_name"] for _, name, one in of_kind(emitted, "aws_lambda_function") if name == "notifier"
+    ]
+    found = {}
+    for _, _, alarm in of_kind(emitted, "aws_cloudwatch_metric_alarm"):
+        if alarm["metric_name"] == "SubscriptionsConfirmed":
+            found[alarm["dimensions"]["Topic"]] = alarm
+    assert set(found) == topics
+    for alarm in found.values():
+        assert alarm["namespace"] == function
+        assert alarm["alarm_actions"] == [notifications(emitted)]
+        measured = ("comparison_operator", "threshold", "treat_missing_data", "period", "evaluation_periods")
+        assert [alarm[one] for one in measured] == ["LessThanThreshold", 1, "breaching", 3600, 3]
 
 
 # Events and callers
@@ -377,8 +422,13 @@ def test_people_are_told(emitted: Any) -> None:
 def test_rules_are_on_and_each_has_its_target(emitted: Any) -> None:
     for stack, name, rule in of_kind(emitted, "aws_cloudwatch_event_rule"):
         assert rule.get("state", "ENABLED") == "ENABLED"
-        pattern = json.loads(rule["event_pattern"])
-        assert set(pattern) >= {"source", "detail-type", "detail"}, f"{stack} {name}"
+        if "schedule_expression" in rule:
+            assert "event_pattern" not in rule, f"{stack} {name}"
+        else:
+            pattern = json.loads(rule["event_pattern"])
+            assert set(pattern) >= {"source", "detail-type", "detail"}, f"{stack} {name}"
+            # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-quota.html
+            assert len(rule["event_pattern"]) <= 2048, f"{stack} {name}"
         targets = emitted.stacks[stack]["resource"]["aws_cloudwatch_event_target"].values()
         assert [t["rule"] for t in targets].count(f"${{aws_cloudwatch_event_rule.{name}.name}}") == 1, f"{stack} {name}"
 

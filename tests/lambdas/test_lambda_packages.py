@@ -14,12 +14,14 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import boto3
 import pytest
 
 from lambda_fakes import COMMIT, EXECUTION, policy_bytes
 from modules.packaging import function_package
+from notifier_world import NOTIFY
 
 Recorded = Callable[[str], Any]
 ROOT = Path(__file__).parents[2]
@@ -28,6 +30,7 @@ FUNCTIONS = sorted(path.parent.name for path in LAMBDAS.glob("*/handler.py"))
 SITE = Path(boto3.__file__).parents[1]
 BOTO3_AND_ITS_OWN = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six.py", "urllib3")
 
+NOTIFY_JSON = json.dumps(NOTIFY).encode()
 RUN = """
 import json, sys
 sys.path[:0] = sys.argv[1:3]
@@ -72,6 +75,7 @@ SPEAK_TO_AWS: dict[str, set[str]] = {
     "image_sealer": {"handler"},
     "pipeline_starter": {"handler"},
     "plan_review": set(),
+    "notifier": {"root", "store"},
     "common": set(),
 }
 
@@ -173,7 +177,7 @@ def run(tmp_path: Path, runtime: Path, aws: Aws) -> Callable[..., tuple[Any, lis
 
     def call(function: str, event: object, alias: str = "", **environment: str) -> tuple[Any, list[dict[str, Any]]]:
         with zipfile.ZipFile(
-            io.BytesIO(function_package(LAMBDAS, function, {"policy.json": policy_bytes()}))
+            io.BytesIO(function_package(LAMBDAS, function, {"policy.json": policy_bytes(), "notify.json": NOTIFY_JSON}))
         ) as archive:
             archive.extractall(tmp_path / "task")
         done = subprocess.run(
@@ -259,6 +263,27 @@ def test_the_packaged_starter_starts(run: Any, aws: Aws, recorded: Recorded) -> 
     assert line["execution"] == EXECUTION
 
 
+def test_the_packaged_notifier_tells(run: Any, aws: Aws, recorded: Recorded) -> None:
+    told = f"PUT /reports/notified/payments/{EXECUTION}/failed-1.json"
+    aws.answers[told] = (200, b"")
+    aws.answers["GetPipelineExecution"] = (200, json.dumps(recorded("get_pipeline_execution_delivery")).encode())
+    listed = recorded("list_action_executions")
+    aws.answers["ListActionExecutions"] = (200, json.dumps(listed).encode())
+    aws.answers["GET /reports"] = (200, b"<ListBucketResult><IsTruncated>false</IsTruncated></ListBucketResult>")
+    aws.answers["POST /"] = (
+        200,
+        b"<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>",
+    )
+    result, (line,) = run("notifier", recorded("codepipeline_stage_failed"), REPORTS_BUCKET="reports")
+    assert result["said"] == line["said"] == f"notified/payments/{EXECUTION}/failed-1.json: told"
+    assert [name for name, _ in aws.asked].count(told) == 2  # begun, and done
+    [sent] = [parse_qs(body.decode()) for name, body in aws.asked if name == "POST /"]
+    assert sent["Action"] == ["Publish"]
+    assert sent["TopicArn"] == ["arn:aws:sns:eu-central-1:123456789012:acme-payments-notifications"]
+    assert sent["Subject"] == ["acme: payments FAILED in Verify"]
+    assert COMMIT in sent["Message"][0]
+
+
 def test_this_module_runs_every_function() -> None:
     """A function that is added gets a run of its package here."""
-    assert FUNCTIONS == ["findings_importer", "image_sealer", "pipeline_starter", "release_guard"]
+    assert FUNCTIONS == ["findings_importer", "image_sealer", "notifier", "pipeline_starter", "release_guard"]

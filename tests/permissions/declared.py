@@ -40,6 +40,7 @@ _VARYING = {
     "stream": ("2026/11/22/[$LATEST]0123456789abcdef", r".+"),
     "inventory": ("inventory/payments/main/grype-image.json.gz", r"inventory/.+"),
     "event": ("01234567-89ab-4cde-8f01-23456789abcd", r"[A-Za-z0-9-]{1,64}"),
+    "cause": ("failed-1", r"[A-Za-z0-9_-]{1,100}"),
     "interface": ("eni-0123456789abcdef0", r"eni-[0-9a-f]+"),
 }
 
@@ -58,6 +59,7 @@ _FIXED_KINDS = {
     "guard_role": "guard",
     "sealer_role": "sealer",
     "starter_role": "starter",
+    "notifier_role": "notifier",
     "commit_event_role": "commit-event",
 }
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html: with a bucket key the encryption context is the
@@ -244,6 +246,7 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
     project, region = settings.project, settings.region
     pipelines = settings.pipelines
     delivered = {name: one for name, one in pipelines.items() if one.kind == "delivery"}
+    approvals = [f"arn:{PARTITION}:sns:{region}:{ACCOUNT}:{project}-{name}-approval" for name in delivered]
     pushed = [one for one in delivered.values() if one.approval.separation_of_duties]
 
     def bucket(purpose: str) -> str:
@@ -276,7 +279,8 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
         "topics": list(policies.topics),
         "queues": list(policies.queues),
         "functions": list(policies.functions),
-        "approvals": [f"{regional('sns')}:{project}-{name}-approval" for name in delivered],
+        "approvals": approvals,
+        "not_its_topics": approvals if kind == "notifier" else list(policies.topics),
         "log_groups": [f"{regional('logs')}:log-group:{one['name']}" for _, _, one in emitted.resources(_LOG_GROUP)],
         "buckets": [f"arn:{PARTITION}:s3:::{name}" for name in policies.buckets],
         "pipeline_arns": [f"{regional('codepipeline')}:{project}-{name}" for name in pipelines],
@@ -303,7 +307,12 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
         ],
         "rescanned": [f"rescans/{name}" for name in delivered],
         "rescan_files": ["raw.json", "findings.json", "index.html"],
-        "dead_letters": f"{regional('sqs')}:{project}-findings-importer-dead-letters",
+        "dead_letters": f"{regional('sqs')}:{project}-{'notifier' if kind == 'notifier' else 'findings-importer'}-dead-letters",
+        "told": ["_project", *pipelines],
+        "heard": [
+            f"{regional('sns')}:{project}-{name}notifications"
+            for name in ("", *(f"{name}-" for name, one in pipelines.items() if one.notify.emails))
+        ],
         **{
             service: regional(service)
             for service in (

@@ -1,0 +1,113 @@
+"""What a failed run's message says: where it stopped, why, and the worst that a gate has found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from common.contract import SCOPES, Record, Verdict, folder, verdict_key
+from common.policy import PipelinePolicy
+from common.strict import MalformedError
+from notify.executions import Attempt
+from notify.service import Notifier
+from notify.text import Message, foreign
+from notify.worst import worst
+
+SHOWN: Final = 3  # failed actions, and findings of each gate
+LOOKS: Final = 4  # for the failed action; CodePipeline's event may be ahead of its own list
+REASON_LIMIT: Final = 500
+RECORD_LIMIT: Final = 64 * 1024
+FINDINGS_LIMIT: Final = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class _Gate:
+    """A verdict that stopped this run. ``key``: of its folder."""
+
+    record: Record
+    key: str
+
+
+def message(
+    notifier: Notifier, name: str, policy: PipelinePolicy, execution: str, attempt: int, stage: str
+) -> Message:  # fmt: skip
+    """``stage``: the one that failed, if the event says so; else CodePipeline is asked."""
+    failed = _failed(notifier, policy.name, execution, stage)
+    stage = stage or (failed[-1].stage if failed else "")
+    failed = [one for one in failed if one.stage == stage]
+    rows: list[tuple[str, str]] = []
+    reports: list[tuple[str, str]] = []
+    head = ""
+    for one in failed[:SHOWN]:
+        gates = list(_gates(notifier, name, execution, one))
+        for gate in gates:
+            answer = gate.record.answer
+            rows.append((one.action, f"{gate.record.scanner} {gate.record.scope}: {answer.verdict}: {answer.reason}"))
+            rows += [("", line) for line in _worst(notifier, gate)]
+            reports.append(notifier.report(f"{gate.key}/index.html"))
+            head = head or f"{gate.record.scanner} {answer.verdict}: {foreign(answer.summary, 60)}"
+        if not gates:
+            rows.append((one.action, _reason(one)))
+    if len(failed) > SHOWN:
+        rows.append(("", f"{len(failed) - SHOWN} more actions of this stage failed"))
+    if not failed:
+        rows.append(("Why", "CodePipeline names no failed action; the run's page may say more"))
+    actions = ", ".join(one.action for one in failed[:SHOWN])
+    place = f"{stage or 'an unknown stage'}{f' ({actions})' if actions else ''}"
+    again = f", attempt {attempt}" if attempt > 1 else ""
+    return Message.of(
+        f"{notifier.audience.project}: {name} FAILED in {place}{again}{f': {head}' if head else ''}",
+        f"{name} FAILED in {place}{again}.{f' {head}.' if head else ''}",
+        [*rows, ("Pipeline", policy.name), *notifier.about(policy, execution), *reports],
+    )
+
+
+def _failed(notifier: Notifier, pipeline: str, execution: str, stage: str) -> list[Attempt]:
+    found: Sequence[Attempt] = ()
+    for look in range(LOOKS):
+        if look:
+            notifier.ledger.wait(1.0)
+        found = notifier.executions.failed(pipeline, execution)
+        if any(stage in ("", one.stage) for one in found):
+            break
+    return list(found)
+
+
+def _gates(notifier: Notifier, name: str, execution: str, failed: Attempt) -> Iterator[_Gate]:
+    """Verdicts other than pass of a scanner's action: an action has its scanner's name. Only those of this run of the
+    action: an earlier attempt's verdict stands at the same key."""
+    for scope in sorted(SCOPES.get(failed.action, ())):
+        found = notifier.store.read(verdict_key(name, execution, failed.action, scope), RECORD_LIMIT)
+        if found is None or found.modified < failed.started:
+            continue
+        try:
+            record = Record.parse(found.data)
+        except MalformedError:
+            continue
+        if (record.pipeline, record.execution) == (name, execution) and record.answer.verdict is not Verdict.PASS:
+            yield _Gate(record, folder(name, execution, failed.action, scope))
+
+
+def _worst(notifier: Notifier, gate: _Gate) -> list[str]:
+    """The worst findings, one line each; what keeps them from being read is said in their place."""
+    if gate.record.answer.verdict is not Verdict.FINDINGS:
+        return []
+    try:
+        found = notifier.store.read(f"{gate.key}/findings.json", FINDINGS_LIMIT)
+        lines = worst(found.data, SHOWN) if found else []
+    except MalformedError as error:
+        return [f"(the findings cannot be shown here: {error})"]
+    more = gate.record.answer.blocking - len(lines)
+    return [*lines, *([f"and {more} more that block"] if lines and more > 0 else [])]
+
+
+def _reason(failed: Attempt) -> str:
+    if failed.category == "Approval":
+        who = foreign(failed.updated_by, 200)
+        words = foreign(failed.summary or failed.reason, 200)
+        said = f', saying: "{words}"' if words else ""
+        return f"not approved{f' by {who}' if who else ''}{said}"
+    reason = failed.reason or failed.summary or "CodePipeline says no reason; its log does"
+    # A build's own last words stand behind what CodeBuild and CodePipeline say around them.
+    return foreign(reason.rpartition("; error: ")[2], REASON_LIMIT)

@@ -1,0 +1,112 @@
+"""What scans find later in the image that was released last.
+
+Told is the image that production runs: the one of the newest execution whose deployment to production has succeeded. While
+an execution runs, its own gate speaks of its image; an image that was never released, or was replaced, troubles nobody.
+
+https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
+https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from common import strict
+from common.contract import COUNT_LIMIT, DIGEST, LINE
+from common.policy import REGISTRY, SEVERITIES
+from notify.event import Event
+from notify.service import Notifier, execution_key
+from notify.text import Message, foreign
+
+_A_DIGEST: Final = "an image digest (sha256:...)"
+
+
+def scanned(notifier: Notifier, event: Event) -> str:
+    """A basic scan has ended, with counts by severity."""
+    registry = strict.text(event.detail.get("repository-name"), "repository-name", REGISTRY, "an ECR repository")
+    digest = strict.text(event.detail.get("image-digest"), "image-digest", DIGEST, _A_DIGEST)
+    given = strict.entries(event.detail.get("finding-severity-counts"), "finding-severity-counts")
+    counts = {
+        label.lower(): strict.integer(_whole(number), f"finding-severity-counts.{strict.shown(label)}", 0, COUNT_LIMIT)
+        for label, number in given.items()
+    }
+    name = _pipeline(notifier, registry)
+    told = {one: counts[one] for one in SEVERITIES if counts.get(one) and notifier.audience.pipelines[name].wants(one)}
+    if not told:
+        return f"{registry}: nothing of the severity that is told"
+    counted = ", ".join(f"{number} {one}" for one, number in told.items())
+    # The same counts on another day are no news.
+    cause = f"ecr-scan-{'-'.join(f'{number}{one}' for one, number in told.items())}"
+    return _tell(notifier, event, name, digest, cause, counted, [("Scanner", "Amazon ECR, basic scan")])
+
+
+def finding(notifier: Notifier, event: Event) -> str:
+    """Inspector has found something, or looked at it again. One mail a day for each severity: a new entry in its database
+    may bring dozens."""
+    strict.choice(event.detail.get("status"), "detail.status", ("ACTIVE",))
+    severity = strict.text(event.detail.get("severity"), "detail.severity", LINE, "a severity").lower()
+    title = strict.text(event.detail.get("title"), "detail.title", LINE, "a title")
+    said = []
+    for resource in strict.items(event.detail.get("resources"), "detail.resources"):
+        image = _image(resource)
+        if image is None:
+            continue
+        registry = strict.text(image.get("repositoryName"), "repositoryName", REGISTRY, "an ECR repository")
+        digest = strict.text(image.get("imageHash"), "imageHash", DIGEST, _A_DIGEST)
+        name = _pipeline(notifier, registry)
+        if not notifier.audience.pipelines[name].wants(severity):
+            said.append(f"{registry}: {severity} is not told")
+            continue
+        rows = [
+            ("Scanner", "Amazon Inspector"),
+            ("Finding", f"{severity.upper()} {foreign(title, 200)}"),
+            ("", "others of this severity that come today are in Inspector, and in no further mail"),
+        ]
+        cause = f"inspector-{severity}-{event.time.date().isoformat()}"
+        said.append(_tell(notifier, event, name, digest, cause, f"{severity}: {foreign(title, 60)}", rows))
+    return "; ".join(said) or "no image of ours"
+
+
+def _tell(
+    notifier: Notifier, event: Event, name: str, digest: str, cause: str, found: str, rows: list[tuple[str, str]]
+) -> str:  # fmt: skip
+    policy = notifier.policy.pipelines[name]
+    released = notifier.executions.released(policy.name)
+    if released is None or released[1] != digest:
+        return f"{name}: {digest} is not the image that was released last"
+    execution, registry = released[0], str(policy.registry)
+    return notifier.tell_once(
+        execution_key(name, execution, cause),
+        event,
+        notifier.audience.pipelines[name].topic,
+        lambda: Message.of(
+            f"{notifier.audience.project}: the released image of {name} has findings: {found}",
+            f"What {name} has released has findings now: {found}.",
+            [
+                *rows,
+                ("Image", f"{registry}@{digest}"),
+                ("What now", "mend it by a new commit; production goes on as it is until then"),
+                *notifier.about(policy, execution),
+                ("Scan", notifier.console.image(registry, digest)),
+            ],
+        ),
+    )
+
+
+def _pipeline(notifier: Notifier, registry: str) -> str:
+    for name, policy in notifier.policy.pipelines.items():
+        if policy.registry == registry:
+            return name
+    raise strict.MalformedError(f"no pipeline of policy.json delivers to {strict.shown(registry)}")
+
+
+def _image(resource: object) -> Mapping[str, object] | None:
+    details = resource.get("details") if isinstance(resource, dict) else None
+    image = details.get("awsEcrContainerImage") if isinstance(details, dict) else None
+    return image if isinstance(image, dict) else None
+
+
+def _whole(number: object) -> object:
+    """EventBridge's examples have 10, its events may have 10.0."""
+    return int(number) if isinstance(number, float) and number.is_integer() else number

@@ -1,0 +1,51 @@
+"""Pages of the AWS console. Presigned links would be dead when they are needed, and would let in whoever has the mail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from notify.audience import Place
+
+
+@dataclass(frozen=True)
+class Console:
+    """The console of one account and region. https://docs.aws.amazon.com/general/latest/gr/aws-general.html"""
+
+    place: Place
+
+    @property
+    def host(self) -> str:
+        """As modules/approval.py has it; a test holds the two together."""
+        region = self.place.region
+        if region.startswith("cn-"):
+            return "console.amazonaws.cn"
+        if region.startswith("us-gov-"):
+            return "console.amazonaws-us-gov.com"
+        return f"{region}.console.aws.amazon.com"
+
+    def execution(self, pipeline: str, execution: str) -> str:
+        """One run of a pipeline (its name in AWS)."""
+        return self._page(f"codesuite/codepipeline/pipelines/{quote(pipeline)}/executions/{execution}/visualization")
+
+    def build(self, project: str, build: str) -> str:
+        """One build; ``build``: ``<project>:<id>``."""
+        path = f"codesuite/codebuild/{self.place.account}/projects/{quote(project)}/build/{quote(build, safe='')}"
+        return self._page(path)
+
+    def image(self, registry: str, digest: str) -> str:
+        """One image in ECR, with its scan."""
+        return self._page(
+            f"ecr/repositories/private/{self.place.account}/{registry}/_/image/{quote(digest, safe='')}/details"
+        )
+
+    def object(self, bucket: str, key: str) -> str:
+        """One object in S3, to look at or download."""
+        return f"{self._page(f's3/object/{quote(bucket)}')}&prefix={quote(key)}"
+
+    def topic(self, arn: str) -> str:
+        """One topic with its subscriptions."""
+        return f"{self._page('sns/v3/home')}#/topic/{arn}"
+
+    def _page(self, path: str) -> str:
+        return f"https://{self.host}/{path}?region={self.place.region}"

@@ -1,0 +1,82 @@
+"""Ends of pipeline runs: counted once, and told once.
+
+https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
+
+An execution is in one stage at a time, so one attempt at it fails in one stage: its stage's event and its pipeline's speak
+of the same failure and share one key. A stage that is retried is a new attempt (``pipeline-execution-attempt``): told, and
+counted, again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from common import strict
+from common.contract import AN_EXECUTION, EXECUTION, LINE
+from common.policy import PipelinePolicy
+from notify import failures
+from notify.event import Event
+from notify.service import Notifier, execution_key
+from notify.text import Message, foreign
+
+STATES: Final = ("FAILED", "STOPPED", "CANCELED", "SUCCEEDED")
+_ENDS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "STOPPED": "was STOPPED by somebody",
+        "CANCELED": "was CANCELED: the pipeline itself was changed while it ran",
+        "SUCCEEDED": "went through",
+    }
+)
+
+
+def pipeline_ended(notifier: Notifier, event: Event) -> str:
+    """A run has ended, whichever way."""
+    name, policy, hearers = notifier.pipeline(event.detail.get("pipeline"))
+    state = strict.choice(event.detail.get("state"), "detail.state", STATES)
+    execution, attempt = _execution(event), _attempt(event)
+    counts = {"Runs": 1, "RunsSucceeded": int(state == "SUCCEEDED"), "RunsFailed": int(state == "FAILED")}
+    notifier.count_once(execution_key(name, execution, f"counted-{attempt}"), event, {"Pipeline": name}, counts)
+    if state == "FAILED":
+        return _tell_failure(notifier, event, "")
+    if state == "SUCCEEDED" and not hearers.successes:
+        return f"{name}: {execution} went through; nobody asked to be told"
+    where = execution_key(name, execution, f"{state.lower()}-{attempt}")
+    return notifier.tell_once(where, event, hearers.topic, lambda: _ended(notifier, name, policy, event, state))
+
+
+def stage_failed(notifier: Notifier, event: Event) -> str:
+    """A stage has failed, and so has its run."""
+    strict.choice(event.detail.get("state"), "detail.state", ("FAILED",))
+    return _tell_failure(notifier, event, strict.text(event.detail.get("stage"), "detail.stage", LINE, "a stage"))
+
+
+def _tell_failure(notifier: Notifier, event: Event, stage: str) -> str:
+    name, policy, hearers = notifier.pipeline(event.detail.get("pipeline"))
+    execution, attempt = _execution(event), _attempt(event)
+    where = execution_key(name, execution, f"failed-{attempt}")
+    return notifier.tell_once(
+        where, event, hearers.topic, lambda: failures.message(notifier, name, policy, execution, attempt, stage)
+    )
+
+
+def _ended(notifier: Notifier, name: str, policy: PipelinePolicy, event: Event, state: str) -> Message:
+    comments = event.detail.get("stop-execution-comments")
+    why = foreign(comments, 200) if isinstance(comments, str) else ""
+    end = _ENDS[state]
+    return Message.of(
+        f"{notifier.audience.project}: {name} {end.split(':')[0]}",
+        f"{name} {end}.",
+        [("Why", f'"{why}"' if why else ""), ("Pipeline", policy.name), *notifier.about(policy, _execution(event))],
+    )
+
+
+def _execution(event: Event) -> str:
+    return strict.text(event.detail.get("execution-id"), "detail.execution-id", EXECUTION, AN_EXECUTION)
+
+
+def _attempt(event: Event) -> int:
+    """AWS writes 1.0; its older examples have no attempt at all, which is the first."""
+    value = event.detail.get("pipeline-execution-attempt")
+    return int(value) if isinstance(value, (int, float)) and 1 <= value <= 10_000 else 1

@@ -1,0 +1,58 @@
+"""Amazon SNS: the one way to people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from notify.audience import Place
+from notify.text import Message
+
+PAGE_LIMIT: Final = 20  # of 100 subscriptions each
+
+
+class Sns(Protocol):
+    """The methods of boto3's client that are used here."""
+
+    def publish(self, *, TopicArn: str, Subject: str, Message: str) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/sns/latest/api/API_Publish.html"""
+
+    def list_subscriptions_by_topic(self, *, TopicArn: str, NextToken: str = ...) -> Mapping[str, Any]:
+        """https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html"""
+
+
+@dataclass(frozen=True)
+class Subscribers:
+    """Of one topic: how many have confirmed, and the addresses of those who have not."""
+
+    confirmed: int
+    pending: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Topics:
+    """Topics of one account and region, by name."""
+
+    sns: Sns
+    place: Place
+
+    def publish(self, topic: str, message: Message) -> None:
+        """Sends it to everybody who has confirmed."""
+        self.sns.publish(TopicArn=self.place.topic_arn(topic), Subject=message.subject, Message=message.body)
+
+    def subscribers(self, topic: str) -> Subscribers:
+        """Instead of an ARN, a subscription that waits has the word PendingConfirmation."""
+        confirmed, pending = 0, []
+        more: dict[str, str] = {}
+        for _ in range(PAGE_LIMIT):
+            page = self.sns.list_subscriptions_by_topic(TopicArn=self.place.topic_arn(topic), **more)
+            for one in page["Subscriptions"]:
+                if str(one["SubscriptionArn"]).startswith("arn:"):
+                    confirmed += 1
+                elif one["SubscriptionArn"] == "PendingConfirmation":
+                    pending.append(str(one["Endpoint"]))
+            if not page.get("NextToken"):
+                break
+            more = {"NextToken": str(page["NextToken"])}
+        return Subscribers(confirmed, tuple(sorted(pending)))
