@@ -16,6 +16,7 @@ only with a build tool. snyk.py believes it only in a pipeline that has such a `
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -64,19 +65,20 @@ def resolve_python(root: Path, manifest: str, target: Path) -> dict[str, str]:
     with tempfile.TemporaryDirectory() as folder:
         env = tool_environment(Path(folder))
         venv = Path(folder, "venv")
-        made = run([sys.executable, "-I", "-m", "venv", str(venv)], timeout=SECONDS, env=env)
+        # Empty: what a package needs of pip or setuptools is resolved like anything else, and 5 seconds are saved.
+        made = run([sys.executable, "-I", "-m", "venv", "--without-pip", str(venv)], timeout=SECONDS, env=env)
         if made.code != 0:
             raise Failure(f"python3 -m venv: {why('venv', made)}")  # our own tool, not the repository's fault
-        before = set(dist_infos(venv))
         file = root / manifest
-        python = str(venv / "bin" / "python")
+        # https://pip.pypa.io/en/stable/topics/python-option/: as if it ran in that environment; since pip 22.3
+        pip = [sys.executable, "-I", "-m", "pip", "--python", str(venv / "bin" / "python")]
         result = run(
-            [python, "-I", "-m", "pip", "install", "--no-input", "--no-compile", "--requirement", str(file)],
+            [*pip, "install", "--no-input", "--no-compile", "--requirement", str(file)],
             timeout=SECONDS, env=env, cwd=file.parent,
         )  # fmt: skip
         if result.code != 0:
             return record(manifest, why("pip install", result))
-        for info in sorted(set(dist_infos(venv)) - before):
+        for info in dist_infos(venv):
             for name in METADATA:
                 item = info / name
                 if not item.is_file() or item.is_symlink():
@@ -157,6 +159,8 @@ def _script(arguments: list[str]) -> None:
     output = root / OUTPUT
     if output.exists():
         raise Failure(f"the repository has a file or folder {OUTPUT}, which this build needs: rename it")
+    if importlib.util.find_spec("pip") is None:
+        raise Failure(f"{sys.executable} has no pip, which CodeBuild's images have: install it (python3-pip)")
     python, node = source.manifests(root, "requirements.txt"), source.manifests(root, "package.json")
     output.mkdir()
     records = [replace(root, option, output / "source") for _, option in pairs]

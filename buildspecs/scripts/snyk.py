@@ -349,12 +349,11 @@ def compare(work: Path, manifest: str, python: Path) -> None:
     Foreign code ran where it was written: a setup.py can make an old version look like one without vulnerabilities.
     """
     (site,) = python.parent.parent.glob("lib/python3*/site-packages")
-    sys.path.append(str(site))  # the standard library cannot read requirements; the fresh environment's pip can
-    try:
+    try:  # the standard library cannot read requirements; this interpreter's pip can
         packaging = importlib.import_module("pip._vendor.packaging.requirements")
         parse = importlib.import_module("pip._vendor.packaging.version").Version
-    finally:
-        sys.path.remove(str(site))
+    except ImportError as error:
+        raise Failure(f"{sys.executable} has no usable pip, which CodeBuild's images have: {error}") from error
     installed = {}
     for info in sorted(site.glob("*.dist-info")):
         head = metadata(info)
@@ -451,8 +450,8 @@ def _text(file: Path) -> str:
 
 def metadata_environment(venv: Path, infos: Path) -> Path:
     """The interpreter of a fresh virtual environment that knows the resolved packages' metadata, not their code."""
-    # -I: with -m alone Python imports from the current folder first, which is the repository's.
-    made = run([sys.executable, "-I", "-m", "venv", str(venv)], timeout=300)
+    # -I: with -m alone Python imports from the current folder first, which is the repository's. Snyk's plugin needs no pip.
+    made = run([sys.executable, "-I", "-m", "venv", "--without-pip", str(venv)], timeout=300)
     if made.code != 0:
         raise Failure(f"python3 -m venv failed: {printable(made.err + made.out, 300)}")
     site = next(venv.glob("lib/python3*/site-packages"))
@@ -469,9 +468,6 @@ def metadata_environment(venv: Path, infos: Path) -> Path:
         if _normal(match[1]) in names:
             raise Failure(f"the artifact Resolved holds {info.name} and another version of the same package")
         names.add(_normal(match[1]))
-        for own in site.glob("*.dist-info"):  # pip in another version, say: the resolved one counts
-            if _normal(own.name.split("-")[0]) == _normal(match[1]):
-                shutil.rmtree(own)
         (site / info.name).mkdir()
         for file in files:
             shutil.copyfile(file, site / info.name / file.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import shutil
@@ -43,11 +44,10 @@ def built(index: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def h11(venv: Path) -> tuple[int, ...]:
-    """The version of the package that nobody asks for by name."""
-    code = "import importlib.metadata; print(importlib.metadata.version('h11'))"
-    version = subprocess.run([venv / "bin" / "python", "-c", code], capture_output=True, text=True, check=True).stdout
-    return tuple(int(part) for part in version.split("."))
+def h11(packages: Path) -> tuple[int, ...]:
+    """The version of the package that nobody asks for by name, in a folder of packages."""
+    (found,) = importlib.metadata.distributions(name="h11", path=[str(packages)])
+    return tuple(int(part) for part in found.version.split("."))
 
 
 def test_its_build_leaves_a_junit_report(built: Path) -> None:
@@ -70,12 +70,12 @@ def test_the_vulnerable_package_is_two_levels_down_and_the_fix_fixes_it(built: P
     for name in ("requirements.txt", "requirements-fixed.txt"):
         wanted = [line for line in (SAMPLE / name).read_text().splitlines() if line and not line.startswith("#")]
         assert not [line for line in wanted if line.startswith(("h11", "httpcore"))]
-    assert h11(built / "build" / "venv") <= (0, 14, 0)
+    assert h11(built / "build" / "packages") <= (0, 14, 0)
 
-    subprocess.run([sys.executable, "-m", "venv", str(tmp_path / "venv")], check=True, timeout=120)
-    install = [str(tmp_path / "venv" / "bin" / "pip"), "install", "--quiet", "--requirement"]
-    subprocess.run([*install, str(SAMPLE / "requirements-fixed.txt")], check=True, capture_output=True, timeout=300)
-    assert h11(tmp_path / "venv") >= (0, 16, 0)
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--target", str(tmp_path / "fixed")]
+    fixed = [*install, "--requirement", str(SAMPLE / "requirements-fixed.txt")]
+    subprocess.run(fixed, check=True, capture_output=True, timeout=300)
+    assert h11(tmp_path / "fixed") >= (0, 16, 0)
 
 
 @pytest.mark.parametrize(("environment", "replicas"), [("staging", 1), ("production", 3)])

@@ -2,6 +2,7 @@
 # The application's own build: install it, run its unit tests, leave a JUnit report for the pipeline.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-python3 -m venv build/venv
-build/venv/bin/pip install --quiet --disable-pip-version-check --requirement requirements.txt "pytest>=8,<10"
-build/venv/bin/python -m pytest -p no:cacheprovider --junitxml=build/reports/unit.xml unit_tests
+# Into a folder of its own: a virtual environment would be made for nothing but this.
+python3 -m pip install --quiet --disable-pip-version-check --upgrade --target build/packages \
+  --requirement requirements.txt "pytest>=8,<10"
+PYTHONPATH=build/packages python3 -m pytest -p no:cacheprovider --junitxml=build/reports/unit.xml unit_tests
