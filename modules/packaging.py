@@ -87,6 +87,12 @@ def scripts_package(buildspecs_dir: Path) -> bytes:
     return zip_bytes(_join(scripts, {tools.name: tools.read_bytes().replace(b"\r\n", b"\n")}))
 
 
+def code_sha256(package: bytes, *apart: str) -> str:
+    """SHA-256 of a package as it would be without the files ``apart``, which change for reasons of their own."""
+    with zipfile.ZipFile(io.BytesIO(package)) as archive:
+        return sha256_hex(zip_bytes({name: archive.read(name) for name in archive.namelist() if name not in apart}))
+
+
 def sha256_hex(data: bytes) -> str:
     """SHA-256 as ``sha256sum`` prints it."""
     return hashlib.sha256(data).hexdigest()

@@ -24,7 +24,7 @@ from stacks.delivery import DeliveryStack
 from stacks.findings import Findings
 from stacks.foundation import Foundation
 from stacks.governance import Governance
-from stacks.policy import policy_json
+from stacks.policy import POLICY_FILE, policy_json
 from stacks.scan import ScanStack, own_buildspec
 from stacks.settings import MistakesError, ScanPipeline, Settings
 
@@ -114,7 +114,7 @@ def _sources(settings: Settings, scratch: Path) -> Sources:
     buildspecs = {path.name: read_buildspec(path) for path in sorted((ROOT / "buildspecs").glob("*.yml"))}
     buildspecs |= {own_buildspec(name): text for name, text in settings.buildspecs.items()}
     tools: dict[str, Any] = json.loads((ROOT / "buildspecs" / "tools.json").read_text(encoding="utf-8"))
-    policy = {"policy.json": policy_json(settings)}
+    policy = {POLICY_FILE: policy_json(settings)}
     scripts = scripts_package(ROOT / "buildspecs")
     lambdas = ROOT / "lambdas"
     return Sources(

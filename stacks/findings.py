@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from cdktf import TerraformOutput
 from constructs import Construct
 
+from modules.build_project import literal
 from modules.encryption import Key
-from modules.findings_importer import FindingsImporter, ImageSealer, ReleaseGuard
+from modules.findings_importer import GUARD, IMPORTER, SEALER, FindingsImporter, ImageSealer, ReleaseGuard
 from modules.notifications import Topic
+from modules.packaging import code_sha256
 from modules.source import Repository
 from modules.storage import Bucket
 from stacks.base import BaseStack, Sources
-from stacks.policy import scanners_of
+from stacks.policy import POLICY_FILE, policy_json, scanners_of
 from stacks.settings import DeliveryPipeline, Settings
 
 
@@ -59,3 +62,26 @@ class Findings(BaseStack):
                 package=sources.packages["release_guard"],
                 scratch=sources.scratch,
             )
+        self._visible(settings, sources, bool(delivery))
+
+    def _visible(self, settings: Settings, sources: Sources, delivery: bool) -> None:
+        """A plan shows a package's hash alone, in which policy and code are one. As outputs it shows the policy's text and
+        what the code is without it, before and after. Nothing reads them but people and the plan review."""
+        TerraformOutput(
+            self,
+            "policy",
+            value=literal(policy_json(settings).decode()),
+            description="Thresholds and waivers, as they are in the packages of importer and guard",
+        )
+        code = {IMPORTER: "findings_importer"}
+        if delivery:
+            code |= {SEALER: "image_sealer", GUARD: "release_guard"}
+        TerraformOutput(
+            self,
+            "gate_code",
+            value={
+                self.names.function(purpose): code_sha256(sources.packages[package], POLICY_FILE)
+                for purpose, package in code.items()
+            },
+            description="SHA-256 of each gate's package without the policy",
+        )

@@ -15,6 +15,7 @@ from modules.scanners import SCANNERS
 from stacks.settings import DeliveryPipeline, ScanPipeline, Settings
 
 SCHEMA = 1
+POLICY_FILE = "policy.json"  # its name in the packages
 
 
 def scanners_of(pipeline: DeliveryPipeline | ScanPipeline) -> list[str]:

@@ -1,8 +1,30 @@
-"""``terraform show -json`` -> Plan."""
+"""``terraform show -json`` -> Plan. https://developer.hashicorp.com/terraform/internals/json-format"""
 
 from __future__ import annotations
 
-from plan_review.model import Plan
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from plan_review import references
+from plan_review.model import Action, Change, JsonObject, Output, Plan
+from plan_review.text import printable
+from plan_review.values import UNKNOWN, Hidden, Value, mask, secrets
+
+KNOWN_MINOR = 2  # of format version 1; a higher minor only adds, says the page, and is read
+_ACTIONS = {
+    ("no-op",): Action.NOOP,
+    ("create",): Action.CREATE,
+    ("read",): Action.READ,
+    ("update",): Action.UPDATE,
+    ("delete", "create"): Action.REPLACE,
+    ("create", "delete"): Action.REPLACE,
+    ("delete",): Action.DELETE,
+    ("forget",): Action.FORGET,
+    ("create", "forget"): Action.REPLACE,
+    ("forget", "create"): Action.REPLACE,
+}
 
 
 class UnreadableError(Exception):
@@ -11,4 +33,141 @@ class UnreadableError(Exception):
 
 def read(name: str, data: bytes) -> Plan:
     """The plan in ``data``, called ``name`` (its stack). Raises UnreadableError."""
-    raise NotImplementedError("to come")
+    try:
+        return _plan(name, _document(data))
+    except RecursionError:
+        raise UnreadableError("it is nested too deeply for a plan") from None
+    except (AttributeError, KeyError, TypeError) as error:
+        # Terraform writes no such thing: an array where the documentation has an object, and the like.
+        raise UnreadableError(f"it does not have the form of a plan ({type(error).__name__})") from None
+
+
+def _document(data: bytes) -> JsonObject:
+    if data[:2] == b"PK":
+        raise UnreadableError("this is Terraform's own plan file: make JSON of it with `terraform show -json PLAN`")
+    try:
+        document = json.loads(data)
+    except ValueError:
+        if data.lstrip()[:9] == b'{"@level"':
+            raise UnreadableError(
+                "these are the messages of `terraform plan -json`: write the plan with -out and show it with"
+                " `terraform show -json PLAN`"
+            ) from None
+        raise UnreadableError("it is not JSON") from None
+    if not isinstance(document, dict):
+        raise UnreadableError("it is JSON, but not a plan's object")
+    version = document.get("format_version")
+    if not isinstance(version, str) or not re.fullmatch(r"[0-9]{1,4}\.[0-9]{1,4}", version):
+        raise UnreadableError("it has no format_version: not what `terraform show -json` writes of a plan")
+    if version.split(".")[0] != "1":
+        raise UnreadableError(f"format version {version} is not known here (1.x is): what it says could be misread")
+    if not document.keys() & {"planned_values", "resource_changes", "configuration"}:
+        raise UnreadableError("this describes a state, not a plan: `terraform show -json PLAN` names the plan's file")
+    return document
+
+
+def _plan(name: str, document: JsonObject) -> Plan:
+    entries = [*document.get("resource_changes", ()), *document.get("resource_drift", ())]
+    entries += [one["resource_change"] for one in document.get("deferred_changes", ()) if "resource_change" in one]
+    outputs: dict[str, Any] = document.get("output_changes", {})
+    hidden: set[str] = set()
+    for change in [*(entry["change"] for entry in entries), *outputs.values()]:
+        hidden.update(secrets(change.get("before"), change.get("before_sensitive", False)))
+        hidden.update(secrets(change.get("after"), change.get("after_sensitive", False)))
+    changes = [_change(name, entry) for entry in document.get("resource_changes", ()) if _matters(entry)]
+    minor = int(document["format_version"].split(".")[1])
+    return Plan(
+        name=name,
+        version=str(document.get("terraform_version", "")),
+        changes=changes,
+        outputs=[_output(key, change) for key, change in sorted(outputs.items())],
+        drift=list(_drift(name, document)),
+        errored=document.get("errored") is True,
+        complete=document.get("complete") is not False,
+        deferred=list(_deferred(document)),
+        failed_checks=list(_failed_checks(document)),
+        invoked=[str(one.get("address", "")) for one in document.get("action_invocations", ())],
+        newer_format=document["format_version"] if minor > KNOWN_MINOR else None,
+        documents=references.documents(document.get("configuration", {}), changes),
+        secrets=frozenset(hidden),
+    )
+
+
+def _matters(entry: JsonObject) -> bool:
+    """Of what stays as it is only pipelines matter: they say which functions are gates."""
+    change = entry["change"]
+    if entry.get("type") == "aws_codepipeline":
+        return True
+    return change["actions"] != ["no-op"] or bool(entry.get("previous_address")) or bool(change.get("importing"))
+
+
+def _action(change: JsonObject) -> Action:
+    actions = tuple(change["actions"])
+    if actions not in _ACTIONS:
+        raise UnreadableError(f"it has an action that is not known here: {printable(' '.join(map(str, actions)))[:80]}")
+    return _ACTIONS[actions]
+
+
+def _change(stack: str, entry: JsonObject) -> Change:
+    change = entry["change"]
+    unknown = change.get("after_unknown", False)
+    return Change(
+        stack=stack,
+        address=str(entry["address"]),
+        type=str(entry["type"]),
+        name=str(entry["name"]),
+        managed=entry.get("mode", "managed") == "managed",
+        action=_action(change),
+        before=_attributes(mask(change.get("before"), change.get("before_sensitive", False))),
+        after=_attributes(mask(change.get("after"), change.get("after_sensitive", False), unknown)),
+        forced_by=tuple(".".join(map(str, path)) for path in change.get("replace_paths") or ()),
+        reason=entry.get("action_reason"),
+        deposed=entry.get("deposed"),
+        previous=entry.get("previous_address"),
+        imported=bool(change.get("importing")),
+        create_first=change["actions"][0] == "create",
+        forgets="forget" in change["actions"],
+    )
+
+
+def _attributes(value: Value) -> dict[str, Value]:
+    if isinstance(value, dict):
+        return value
+    return {} if value is None else {"(all of it)": value if value is UNKNOWN else Hidden.of(repr(value))}
+
+
+def _output(name: str, change: JsonObject) -> Output:
+    return Output(
+        name=name,
+        action=_action(change),
+        before=mask(change.get("before"), change.get("before_sensitive", False)),
+        after=mask(change.get("after"), change.get("after_sensitive", False), change.get("after_unknown", False)),
+    )
+
+
+def _drift(name: str, document: JsonObject) -> Iterator[Change]:
+    """What was destroyed outside of Terraform, and of what was changed that which the plan follows from: the rest is mostly
+    attributes that a provider fills in later. ``relevant_attributes`` names it."""
+    relevant: dict[str, set[str]] = {}
+    for one in document.get("relevant_attributes", ()):
+        relevant.setdefault(str(one.get("resource")), set()).update(map(str, one.get("attribute", ())[:1]))
+    for entry in document.get("resource_drift", ()):
+        change = _change(name, entry)
+        names = relevant.get(change.address, set())
+        if change.action is Action.DELETE or any(change.before.get(one) != change.after.get(one) for one in names):
+            yield change
+
+
+def _deferred(document: JsonObject) -> Iterator[tuple[str, str]]:
+    for one in document.get("deferred_changes", ()):
+        yield str(one.get("resource_change", {}).get("address", "")), str(one.get("reason", "unknown"))
+
+
+def _failed_checks(document: JsonObject) -> Iterator[str]:
+    """https://developer.hashicorp.com/terraform/internals/json-format#checks-representation"""
+    for check in document.get("checks", ()):
+        for instance in check.get("instances", ()):
+            if instance.get("status") in ("fail", "error"):
+                yield str(instance.get("address", {}).get("to_display", ""))
+        if not check.get("instances") and check.get("status") in ("fail", "error"):
+            yield str(check.get("address", {}).get("to_display", ""))

@@ -1,0 +1,108 @@
+"""``python -m plan_review PLAN.json ...``: exit 0 nothing risky, 1 risky, 2 unreadable."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from plan_review import render
+from plan_review.limit import LEAST
+from plan_review.reading import UnreadableError, read
+from plan_review.review import review
+from plan_review.text import clipped, printable
+
+NOTHING, RISKY, UNREADABLE = 0, 1, 2
+STDIN = "-"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read, judge, print. What is readable is judged and printed also when something else is not."""
+    given = _parser().parse_args(arguments)
+    plans, failed = [], False
+    for file, name in zip(given.plans, _names(given.plans), strict=True):
+        try:
+            plans.append(read(name, _bytes(file)))
+        except UnreadableError as error:
+            failed = True
+            print(f"{printable(file)}: {error}", file=sys.stderr)
+        except OSError as error:
+            failed = True
+            print(f"{printable(file)}: {error.strerror or type(error).__name__}", file=sys.stderr)
+    if not plans:
+        return UNREADABLE
+    found = review(plans)
+    if given.format == "html":
+        text = render.html(found)
+    elif given.format == "markdown":
+        text = render.markdown(found, given.limit, given.link)
+    else:
+        text = render.table(found, given.limit, _width())
+    # Whatever the terminal's or the file's encoding: a character that it does not know must not lose the review.
+    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+    sys.stdout.flush()
+    if failed:
+        return UNREADABLE
+    return RISKY if found.risky else NOTHING
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="plan_review",
+        description="What a reviewer must know of Terraform or OpenTofu plans: JSON of `terraform show -json`.",
+        epilog="Exit code 0: nothing risky; 1: something a person must look at; 2: a plan, or the command, cannot be read.",
+    )
+    parser.add_argument(
+        "plans", nargs="+", metavar="PLAN.json", help=f"a plan's JSON, one for each stack; {STDIN} for standard input"
+    )
+    parser.add_argument("--format", choices=("markdown", "table", "html"), default="table")
+    parser.add_argument(
+        "--limit", type=_limit, metavar="CHARACTERS", help="of markdown and table: the most important survives"
+    )
+    parser.add_argument("--link", type=_link, metavar="URL", help="of markdown: where the whole review stands")
+    return parser
+
+
+def _limit(text: str) -> int:
+    number = int(text)
+    if number < LEAST:
+        raise argparse.ArgumentTypeError(f"{LEAST} characters are the least")
+    return number
+
+
+def _link(text: str) -> str:
+    try:
+        return render.checked_link(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _bytes(file: str) -> bytes:
+    return sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+
+
+def _names(files: Sequence[str]) -> list[str]:
+    """A file's name without .json; with its folder where that is needed to tell two apart, or where it says nothing."""
+    names = []
+    for file in files:
+        path = Path(file)
+        name = path.name.removesuffix(".json").removesuffix(".tfplan") if file != STDIN else "standard input"
+        names.append(path.resolve().parent.name if name in ("plan", "tfplan", "") else name)
+    twice = Counter(names)
+    folders = [
+        f"{Path(file).resolve().parent.name}/{name}" if twice[name] > 1 else name
+        for file, name in zip(files, names, strict=True)
+    ]
+    again = Counter(folders)
+    return [clipped(file if again[folder] > 1 else folder) for file, folder in zip(files, folders, strict=True)]
+
+
+def _width() -> int:
+    """Of the terminal, within reason; 100 where there is none, so that a file is the same everywhere."""
+    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
+        return 100
+    return min(max(shutil.get_terminal_size((100, 24)).columns, 60), 120)

@@ -1,0 +1,183 @@
+"""What gates run: the code of functions, the commands of builds. A plan shows of a package its hash alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from plan_review.findings import Finding, Kind
+from plan_review.gates import DELIVERS, JUDGES, steps
+from plan_review.model import Action, Change, Plan
+from plan_review.text import Text, counted, joined, say
+from plan_review.values import UNKNOWN, Hidden, Value, at, plain
+
+CODE_OUTPUT: Final = "gate_code"  # function's name -> hash of its code without policy.json
+# The environment of a build: names that set how severely is judged, and by which scripts.
+_JUDGING: Final = re.compile(
+    r"FAIL|SEVERITY|THRESHOLD|REPORT_ONLY|IGNORE|SKIP|EXCLUDE|GATE|IMPORTER|STRICT|ALLOW|WAIV|HISTORY", re.IGNORECASE
+)
+# Functions that no pipeline of these plans calls: by few words, since most functions that check something are no gates.
+_GATES: Final = re.compile(r"(?:^|[^a-z])(?:guard|gate|approv(?:er|al))(?:$|[^a-z])", re.IGNORECASE)
+_SCRIPTS: Final = ("SCRIPTS_SHA256",)
+
+
+@dataclass(frozen=True)
+class Known:
+    """``functions``: of gates, by the actions that call them or the output; ``explained``: whose package changed by the policy
+    alone, which is compared for itself."""
+
+    functions: frozenset[str]
+    explained: frozenset[str]
+
+
+def look(plans: Sequence[Plan]) -> Known:
+    """Which functions are gates, from all plans."""
+    functions: set[str] = set()
+    explained: set[str] = set()
+    for plan in plans:
+        for change in plan.changes:
+            if change.type == "aws_codepipeline":
+                for side in (change.before, change.after):
+                    functions.update(
+                        str(step.configuration.get("FunctionName"))
+                        for step in steps(side) or ()
+                        if step.category == "Invoke" and step.provider == "Lambda"
+                    )
+        for output in plan.outputs:
+            if output.name == CODE_OUTPUT:
+                before = output.before if isinstance(output.before, dict) else {}
+                after = output.after if isinstance(output.after, dict) else {}
+                functions.update(before, after)
+                explained.update(name for name in before if plain(before[name]) and before[name] == after.get(name))
+    return Known(frozenset(functions), frozenset(explained))
+
+
+def functions(change: Change, known: Known) -> Iterator[Finding]:
+    """A gate's function: its code, what it is told, and whether it is there."""
+    if change.type != "aws_lambda_function" or not change.stays:
+        return
+    name = _text(change.after.get("function_name")) or _text(change.before.get("function_name"))
+    if name not in known.functions and not _GATES.search(name):
+        return
+    changed = [
+        attribute
+        for attribute in ("source_code_hash", "image_uri", "s3_object_version", "s3_key")
+        if _differs(change, attribute)
+    ]
+    if changed and name not in known.explained:
+        text = say(
+            "the code of the gate {} changes, and a plan shows its hash alone: read the change of its code", name
+        )
+        yield Finding(Kind.GATE, change.stack, change.address, text)
+    for attribute in ("handler", "layers"):
+        if _differs(change, attribute):
+            yield Finding(
+                Kind.GATE, change.stack, change.address, say("the gate {} runs other code: {} changes", name, attribute)
+            )
+    variables = _changed_names(
+        _first(change.before, "environment.*.variables"), _first(change.after, "environment.*.variables")
+    )
+    if variables:
+        yield Finding(
+            Kind.GATE, change.stack, change.address, say("the gate {} is told something else: {}", name, variables)
+        )
+
+
+def builds(changes: Sequence[Change]) -> Iterator[Finding]:
+    """Builds that judge, of one plan: their commands, and what they are told. One finding for scripts that all of them share."""
+    shared: list[Change] = []
+    for change in changes:
+        if change.type != "aws_codebuild_project" or not change.stays or not _judges(change):
+            continue
+        old, new = (_environment(side) for side in (change.before, change.after))
+        yield from _commands(change)
+        names = [name for name in _changed_names(old, new) if _JUDGING.search(name) and name not in _SCRIPTS]
+        if names:
+            yield Finding(
+                Kind.GATE, change.stack, change.address, say("the build that judges is told something else: {}", names)
+            )
+        if any(name in old and old[name] != new.get(name) for name in _SCRIPTS):
+            shared.append(change)
+    if shared:
+        text = say("the scripts that judge change, and a plan shows their hash alone: read the change of their code")
+        others = joined([say("also in "), say("{}", [change.address for change in shared[1:]])], "")
+        yield Finding(Kind.GATE, shared[0].stack, shared[0].address, text, (others,) if shared[1:] else ())
+
+
+def _judges(change: Change) -> bool:
+    name = _text(change.before.get("name"))
+    delivers = DELIVERS.search(f" {name} ")
+    return bool((JUDGES.search(f" {name} ") and not delivers) or "FINDINGS_IMPORTER" in _environment(change.before))
+
+
+def _commands(change: Change) -> Iterator[Finding]:
+    old, new = (_first(side, "source.*.buildspec") for side in (change.before, change.after))
+    if old is None or old == new:
+        return
+    if new is UNKNOWN or isinstance(new, Hidden):
+        yield Finding(Kind.UNSEEN, change.stack, change.address, say("its commands are not known before apply"))
+        return
+    yield Finding(
+        Kind.GATE,
+        change.stack,
+        change.address,
+        joined([say("the commands of the build that judges change: "), _lines(old, new)], ""),
+    )
+
+
+def _lines(old: Value, new: Value) -> Text:
+    """How many, not which: commands are anybody's text."""
+    before, after = ([line.strip() for line in str(text or "").splitlines() if line.strip()] for text in (old, new))
+    gone, come = [line for line in before if line not in after], [line for line in after if line not in before]
+    return say(f"{counted(len(gone), 'line')} gone, {counted(len(come), 'line')} new")
+
+
+def _differs(change: Change, name: str) -> bool:
+    return change.before.get(name) is not None and change.before.get(name) != change.after.get(name)
+
+
+def _first(attributes: Mapping[str, Any], path: str) -> Value:
+    found = at(attributes, path)
+    return found[0] if found else None
+
+
+def _environment(attributes: Mapping[str, Any]) -> dict[str, Value]:
+    found = at(attributes, "environment.*.environment_variable.*")
+    return {str(one.get("name")): one.get("value") for one in found if isinstance(one, dict)}
+
+
+def _changed_names(before: Value, after: Value) -> list[str]:
+    """Names of variables that were set, and are set otherwise or not at all."""
+    old = before if isinstance(before, dict) else {}
+    new = after if isinstance(after, dict) else {}
+    return sorted(name for name in old if old[name] != new.get(name) and new.get(name) is not UNKNOWN)
+
+
+def _text(value: Value) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def removed(change: Change) -> Iterator[Finding]:
+    """Rules of who may merge."""
+    told = {
+        "aws_codecommit_approval_rule_template": "pull requests need no approval by this rule any more",
+        "aws_codecommit_approval_rule_template_association": "pull requests of the repository need no approval by this rule any more",
+        "github_branch_protection": "the branch is no longer protected",
+        "github_branch_protection_v3": "the branch is no longer protected",
+        "github_repository_ruleset": "the branches are no longer protected by these rules",
+        "gitlab_branch_protection": "the branch is no longer protected",
+        "gitlab_project_level_mr_approvals": "merge requests need no approval by these rules any more",
+    }
+    if change.type in told and change.gone:
+        yield Finding(Kind.GATE, change.stack, change.address, say("is destroyed: " + told[change.type]))
+    if change.type.startswith(("github_branch_protection", "gitlab_")) and change.action is Action.UPDATE:
+        for path in ("required_pull_request_reviews.*.required_approving_review_count", "approvals_required"):
+            old, new = at(change.before, path), at(change.after, path)
+            if (
+                old
+                and isinstance(old[0], (int, float))
+                and (not new or (isinstance(new[0], (int, float)) and new[0] < old[0]))
+            ):
+                yield Finding(Kind.GATE, change.stack, change.address, say("fewer people must approve"))

@@ -1,0 +1,210 @@
+"""Stages of a pipeline that judge, and whether what they judge still waits for them.
+
+https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-structure.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from plan_review.findings import Finding, Kind
+from plan_review.model import Change
+from plan_review.text import Text, say
+from plan_review.values import Hidden, at, plain
+
+# Builds that judge, by the words of their names; other actions by their category.
+JUDGES: Final = re.compile(
+    r"(?:^|[^a-z])(?:scan(?:s|ner|ning)?|test(?:s|ing)?|lint|audit|verify|verif\w*|check(?:s|er)?|gate|guard|grype|trivy|snyk|zap|"
+    r"semgrep|gitleaks|git-secrets|checkov|tfsec|sonar\w*|bandit|codeql|sast|dast|secrets?|seal|clair|kics|ecr|sbom|policy|"
+    r"review|approv\w*|importer)(?:$|[^a-z])",
+    re.IGNORECASE,
+)
+DELIVERS: Final = re.compile(
+    r"(?:^|[^a-z])(?:deploy\w*|publish\w*|push|release|promote|rollout)(?:$|[^a-z])", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One action. ``order``: stage's number and run order; actions of the same order run beside each other."""
+
+    stage: str
+    name: str
+    category: str
+    provider: str
+    order: tuple[int, int]
+    configuration: Mapping[str, Any]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """How it is told from others: by its name, wherever it stands, and what it is."""
+        return self.name, self.category
+
+    @property
+    def judges(self) -> bool:
+        """Whether it is a gate: an approval, a test, a function that answers, or a build with such a name."""
+        if self.category in ("Approval", "Test", "Invoke"):
+            return True
+        return self.category in ("Build", "Compute") and bool(JUDGES.search(f" {self.name} ")) and not self.delivers
+
+    @property
+    def delivers(self) -> bool:
+        """Whether it brings something somewhere."""
+        return self.category == "Deploy" or (
+            self.category in ("Build", "Compute") and bool(DELIVERS.search(f" {self.name} "))
+        )
+
+
+def steps(pipeline: Mapping[str, Any]) -> list[Step] | None:
+    """Its actions; None if they cannot be seen."""
+    stages = pipeline.get("stage")
+    if not isinstance(stages, list) or any(
+        not isinstance(stage, dict) or not isinstance(stage.get("action"), list) for stage in stages
+    ):
+        return None
+    found = []
+    for number, stage in enumerate(stages):
+        for action in stage["action"]:
+            if not isinstance(action, dict):
+                return None
+            order = action.get("run_order")
+            configuration = action.get("configuration")
+            found.append(
+                Step(
+                    stage=str(stage.get("name")),
+                    name=str(action.get("name")),
+                    category=str(action.get("category")),
+                    provider=str(action.get("provider")),
+                    order=(number, order if isinstance(order, int) else 1),
+                    configuration=configuration if isinstance(configuration, dict) else {},
+                )
+            )
+    return found
+
+
+def pipelines(change: Change) -> Iterator[Finding]:
+    """Findings about one pipeline that stays."""
+    if change.type != "aws_codepipeline" or not change.stays:
+        return
+    before, after = steps(change.before), steps(change.after)
+    if before is None or after is None:
+        if before is not None:
+            yield _finding(change, say("its stages are not known before apply"), Kind.UNSEEN)
+        return
+    for text in (
+        *_removed(before, after),
+        *_overtaken(before, after),
+        *_ungated(before, after),
+        *_changed(before, after),
+        *_conditions(change),
+    ):
+        yield _finding(change, text)
+    if change.after.get("execution_mode") == "PARALLEL" != change.before.get("execution_mode"):
+        yield _finding(change, say("runs execute in parallel: an older one can overtake a newer one at the gates"))
+
+
+def _finding(change: Change, text: Text, kind: Kind = Kind.GATE) -> Finding:
+    return Finding(kind, change.stack, change.address, text)
+
+
+def _match(step: Step, others: Sequence[Step]) -> Step | None:
+    """The same action: of the same stage if there are several (a deployment stands in two)."""
+    same = [other for other in others if other.key == step.key]
+    return next((other for other in same if other.stage == step.stage), None) or (same[0] if len(same) == 1 else None)
+
+
+def _removed(before: Sequence[Step], after: Sequence[Step]) -> Iterator[Text]:
+    kept = {step.stage for step in after}
+    for stage in dict.fromkeys(step.stage for step in before):
+        own = [step for step in before if step.stage == stage]
+        lost = [step.name for step in own if step.judges and not _counted(step, before, after)]
+        if not lost:
+            continue
+        if stage not in kept:
+            yield say("the stage {} is removed, and with it what judges: {}", stage, lost)
+        else:
+            yield say("{} is removed from the stage {}", lost, stage)
+
+
+def _counted(step: Step, before: Sequence[Step], after: Sequence[Step]) -> bool:
+    """Whether as many of its kind are left that this one is among them."""
+    same_before, same_after = ([s for s in side if s.key == step.key] for side in (before, after))
+    if any(s.stage == step.stage for s in same_after):
+        return True
+    taken = {s.stage for s in same_after if any(s.stage == old.stage for old in same_before)}
+    return any(s.stage not in taken for s in same_after)
+
+
+def _overtaken(before: Sequence[Step], after: Sequence[Step]) -> Iterator[Text]:
+    """What came after a gate, and does not any more."""
+    for gate in before:
+        now = _match(gate, after) if gate.judges else None
+        if now is None:
+            continue
+        freed = []
+        for step in before:
+            later = _match(step, after)
+            if not step.judges and gate.order < step.order and later is not None and not now.order < later.order:
+                freed.append(f"{step.stage}/{step.name}")
+        if freed:
+            yield say(
+                "{} no longer wait for {}" if len(freed) > 1 else "{} no longer waits for {}",
+                freed,
+                f"{gate.stage}/{gate.name}",
+            )
+
+
+def _ungated(before: Sequence[Step], after: Sequence[Step]) -> Iterator[Text]:
+    """A new delivery in front of every gate, where each waited for one."""
+
+    def free(step: Step, side: Sequence[Step]) -> bool:
+        return not any(gate.judges and gate.order < step.order for gate in side)
+
+    old = [step for step in before if step.delivers]
+    if old and not any(free(step, before) for step in old):
+        for step in after:
+            if step.delivers and _match(step, before) is None and free(step, after):
+                yield say("the new action {} delivers before any gate", f"{step.stage}/{step.name}")
+
+
+# What a gate is, beside its name. CustomData and links are words for people.
+_TELLING: Final = ("FunctionName", "UserParameters", "ProjectName", "NotificationArn", "EnvironmentVariables", "BatchEnabled",
+                   "ServiceRoleArn", "TopicArn")  # fmt: skip
+
+
+def _changed(before: Sequence[Step], after: Sequence[Step]) -> Iterator[Text]:
+    for gate in before:
+        now = _match(gate, after) if gate.judges else None
+        if now is None:
+            continue
+        where = f"{gate.stage}/{gate.name}"
+        if gate.provider != now.provider:
+            yield say("{} is done by another provider: {} instead of {}", where, now.provider, gate.provider)
+        names = [name for name in _TELLING if _differs(gate.configuration, now.configuration, name)]
+        if names:
+            yield say("the gate {} is given something else: {}", where, names)
+
+
+def _differs(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> bool:
+    old, new = before.get(name), after.get(name)
+    if not plain([new]) and not isinstance(new, Hidden):
+        return False  # an ARN of something that is only being made
+    return old is not None and old != new
+
+
+def _conditions(change: Change) -> Iterator[Text]:
+    """https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-conditions.html"""
+    for name in ("before_entry", "on_success", "on_failure"):
+        old = {
+            stage.get("name") for stage in at(change.before, "stage.*") if isinstance(stage, dict) and stage.get(name)
+        }
+        new = {
+            stage.get("name") for stage in at(change.after, "stage.*") if isinstance(stage, dict) and stage.get(name)
+        }
+        stages = {stage.get("name") for stage in at(change.after, "stage.*") if isinstance(stage, dict)}
+        lost = sorted(str(stage) for stage in (old - new) & stages)
+        if lost:
+            yield say("the stages {} have no {} conditions any more", lost, name)

@@ -1,0 +1,1 @@
+"""IAM policies compared as what they allow, not as texts."""

@@ -1,0 +1,137 @@
+"""Permissions that are given by an attachment, a membership, a grant, or taken from under a boundary."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+from plan_review.findings import Finding, Kind
+from plan_review.model import Action, Change
+from plan_review.text import Text, joined, say
+from plan_review.values import UNKNOWN, Value, at
+from plan_review.world import World
+
+# type -> (attributes of what is given, what is said). Told when it is given to something that exists already.
+_GIVES: Final = {
+    "aws_iam_role_policy_attachment": ("policy_arn", "the role gets the policy {}"),
+    "aws_iam_user_policy_attachment": ("policy_arn", "the user gets the policy {}"),
+    "aws_iam_group_policy_attachment": ("policy_arn", "the group gets the policy {}"),
+    "aws_iam_policy_attachment": ("policy_arn", "roles, users or groups get the policy {}"),
+    "aws_iam_role_policy_attachments_exclusive": ("policy_arns", "the role gets the policies {}"),
+    "aws_iam_user_group_membership": ("groups", "the user gets what the groups {} may"),
+    "aws_iam_group_membership": ("users", "the users {} get what the group may"),
+    "aws_ssoadmin_account_assignment": ("target_id", "a permission set is given in the account {}"),
+    "aws_ssoadmin_managed_policy_attachment": ("managed_policy_arn", "the permission set gets the policy {}"),
+    "aws_kms_grant": ("grantee_principal", "the key can be used by {}"),
+    "aws_lakeformation_permissions": ("principal", "data can be used by {}"),
+    "aws_ram_principal_association": ("principal", "resources are shared with {}"),
+    "aws_vpc_endpoint_service_allowed_principal": ("principal_arn", "the endpoint service can be used by {}"),
+    "aws_snapshot_create_volume_permission": ("account_id", "the snapshot can be used by the account {}"),
+    "aws_ami_launch_permission": ("account_id", "the image can be used by the account {}"),
+    "aws_eks_access_policy_association": ("policy_arn", "somebody gets {} in the cluster"),
+    "azurerm_role_assignment": ("role_definition_name", "somebody gets the role {}"),
+}
+# Also told of something new.
+_POWERFUL: Final = re.compile(
+    r"Administrator|FullAccess|PowerUser|ClusterAdmin|\bOwner\b|\bContributor\b|roles/(?:owner|editor)|iam[.]\w*admin",
+    re.IGNORECASE,
+)
+_GOOGLE: Final = re.compile(r"google_\w+_iam_(?:member|binding)")
+_SERVICE: Final = re.compile(r"[\w.-]+\.amazonaws\.com(?:\.cn)?")
+
+
+def attached(change: Change, world: World) -> Iterator[Finding]:
+    """Findings about one change."""
+    if not change.managed:
+        return
+    if change.type in _GIVES and change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE):
+        attribute, sentence = _GIVES[change.type]
+        yield from _given(change, world, attribute, sentence)
+    if _GOOGLE.fullmatch(change.type) and change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE):
+        yield from _google(change)
+    if change.type == "aws_lambda_permission" and change.action in (Action.CREATE, Action.REPLACE):
+        yield from _permission(change)
+    if change.stays and at(change.before, "permissions_boundary") and not at(change.after, "permissions_boundary"):
+        text = say("has no permissions boundary any more")
+        yield Finding(Kind.IAM, change.stack, change.address, text)
+    if change.type in ("aws_iam_role", "aws_iam_user", "aws_iam_group") and change.stays:
+        new = [
+            arn
+            for arn in _items(change.after.get("managed_policy_arns"))
+            if arn not in _items(change.before.get("managed_policy_arns"))
+        ]
+        if new and change.after.get("managed_policy_arns") is not UNKNOWN:
+            yield Finding(
+                Kind.IAM, change.stack, change.address, say("gets the policies {}", [_word(one) for one in new])
+            )
+
+
+def _given(change: Change, world: World, attribute: str, sentence: str) -> Iterator[Finding]:
+    old = _items(change.before.get(attribute)) if change.action is not Action.CREATE else []
+    new = [one for one in _items(change.after.get(attribute)) if one not in old]
+    powerful = any(_POWERFUL.search(_word(one)) for one in new)
+    if new and (powerful or not _to_something_new(change, world)):
+        yield Finding(Kind.IAM, change.stack, change.address, say(sentence, [_word(one) for one in new]))
+
+
+def _to_something_new(change: Change, world: World) -> bool:
+    receivers = [item for name in ("role", "user", "group", "roles", "groups", "role_name", "user_name", "principal_arn", "principal_id",
+                                   "grantee_principal", "principal", "permission_set_arn")
+                 for value in at(change.after, name) for item in _items(value)]  # fmt: skip
+    return bool(receivers) and all(_is_new(one, world) for one in receivers)
+
+
+def _is_new(receiver: Value, world: World) -> bool:
+    """Not known before apply: the name of something that is only being made."""
+    if receiver is UNKNOWN:
+        return True
+    return isinstance(receiver, str) and (receiver in world.made or world.is_new(receiver))
+
+
+def _google(change: Change) -> Iterator[Finding]:
+    old = {*_items(change.before.get("members")), *_items(change.before.get("member"))}
+    new = [
+        _word(one)
+        for one in (*_items(change.after.get("members")), *_items(change.after.get("member")))
+        if one not in old
+    ]
+    if new:
+        role = change.after.get("role")
+        yield Finding(Kind.IAM, change.stack, change.address, joined([say("{} get ", new), say("{}", _word(role))], ""))
+
+
+def _permission(change: Change) -> Iterator[Finding]:
+    """Who may call a function: a service for one source of this account is how functions are called; the rest is told.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
+    """
+    principal = change.after.get("principal")
+    held = any(
+        change.after.get(name) not in (None, "") for name in ("source_arn", "source_account", "principal_org_id")
+    )
+    text: Text
+    if principal == "*" and not held and change.after.get("function_url_auth_type") != "AWS_IAM":
+        yield Finding(Kind.PUBLIC, change.stack, change.address, say("the function can be called by everybody"))
+    elif isinstance(principal, str) and _SERVICE.fullmatch(principal):
+        if not held:
+            text = say("the function can be called by {} for any account: no source is named", principal)
+            yield Finding(Kind.IAM, change.stack, change.address, text)
+    elif principal is UNKNOWN:
+        yield Finding(
+            Kind.UNSEEN, change.stack, change.address, say("who may call the function is not known before apply")
+        )
+    elif isinstance(principal, str):
+        yield Finding(Kind.IAM, change.stack, change.address, say("the function can be called by {}", principal))
+
+
+def _items(value: Value) -> list[Value]:
+    if isinstance(value, list):
+        return value
+    return [] if value in (None, "") else [value]
+
+
+def _word(value: Value) -> str:
+    if value is UNKNOWN:
+        return "(known after apply)"
+    return value if isinstance(value, str) else "(sensitive)"

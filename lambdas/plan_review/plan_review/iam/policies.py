@@ -1,0 +1,165 @@
+"""Policies in the changes of a plan, and what they allow more than before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from plan_review.findings import Finding, Kind
+from plan_review.iam import words
+from plan_review.iam.compare import Widening, widening
+from plan_review.iam.public import is_public
+from plan_review.iam.statements import NotAPolicyError, Statement, from_blocks, is_policy, parse
+from plan_review.model import Action, Change, Plan
+from plan_review.references import without_keys
+from plan_review.text import say
+from plan_review.values import UNKNOWN, Hidden, Value
+from plan_review.world import World, target
+
+# Their policy attribute is what AWS answers, or stands in a resource of its own as well.
+_MIRRORS: Final = {("aws_s3_bucket", "policy")}
+# Attributes that hold policies, for those that are not known or hidden and so cannot be told by their text.
+POLICY_NAMES: Final = frozenset(
+    {"policy", "assume_role_policy", "access_policies", "access_policy", "inline_policy", "policy_document", "resource_policy",
+     "repository_policy", "key_policy", "file_system_policy", "policy_text"}
+)  # fmt: skip
+# What a new identity must have to be told: everything, or the means to give itself everything.
+_EVERYTHING: Final = ("*", "iam:*", "sts:*", "organizations:*", "iam:passrole", "sts:assumerole")
+
+
+def widened(plan: Plan, world: World, changes: Sequence[Change]) -> Iterator[Finding]:
+    """Findings about every policy of one plan; ``changes`` are those of all plans."""
+    for change in plan.changes:
+        if change.managed and change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE):
+            for path in sorted({*_paths(change.before), *_paths(change.after)}):
+                if (change.type, path) not in _MIRRORS and not _lifecycle(change, path):
+                    yield from _one(plan, world, changes, change, path)
+
+
+def _lifecycle(change: Change, path: str) -> bool:
+    return change.type.endswith("_lifecycle_policy")
+
+
+def _paths(attributes: Value, prefix: str = "") -> Iterator[str]:
+    """Where policies are: by their text, or by their name where the text is not to be had."""
+    pairs = attributes.items() if isinstance(attributes, dict) else enumerate(attributes)
+    for name, value in pairs:
+        path = f"{prefix}{name}"
+        if isinstance(value, (dict, list)):
+            yield from _paths(value, f"{path}.")
+        elif is_policy(value) or ((value is UNKNOWN or isinstance(value, Hidden)) and name in POLICY_NAMES):
+            yield path
+
+
+def _get(attributes: Value, path: str) -> Value:
+    found = attributes
+    for step in path.split("."):
+        if isinstance(found, dict):
+            found = found.get(step)
+        elif isinstance(found, list) and step.isdigit() and int(step) < len(found):
+            found = found[int(step)]
+        elif found is not UNKNOWN and not isinstance(found, Hidden):
+            return None
+    return found
+
+
+def _statements(value: Value) -> tuple[Statement, ...] | None:
+    """None: there is a policy that cannot be seen."""
+    if value is UNKNOWN or isinstance(value, Hidden):
+        return None
+    if not isinstance(value, str) or not is_policy(value):
+        return ()
+    try:
+        return parse(value)
+    except NotAPolicyError:
+        return None
+
+
+def _planned(plan: Plan, world: World, change: Change, path: str) -> tuple[Statement, ...] | None:
+    """Statements after; from the policy documents, if the plan reads them only when it is applied."""
+    value = _get(change.after, path)
+    if value is not UNKNOWN:
+        return _statements(value)
+    named = plan.documents.get(without_keys(change.address), {}).get(path.split(".")[0], ())
+    found: list[Statement] = []
+    for address in named:
+        document = world.documents.get((plan.name, address))
+        if document is None or any(
+            document.after.get(part) for part in ("source_policy_documents", "override_policy_documents")
+        ):
+            return None
+        blocks = document.after.get("statement")
+        if not isinstance(blocks, list):
+            return None
+        found += from_blocks(blocks)
+    return tuple(found) or None
+
+
+def _one(plan: Plan, world: World, changes: Sequence[Change], change: Change, path: str) -> Iterator[Finding]:
+    raw_before, raw_after = _get(change.before, path), _get(change.after, path)
+    if change.stays and raw_before == raw_after and raw_after is not UNKNOWN:
+        return
+    before, after = _statements(raw_before), _planned(plan, world, change, path)
+    if change.action is Action.DELETE:
+        if not world.goes_along(change) and change.deposed is None:
+            yield from _told(change, path, widening(before or (), ()), world, companion=True)
+        return
+    on_existing = change.action is Action.CREATE and bool(target(change)) and not world.target_is_new(change)
+    if change.action is Action.CREATE:
+        before = _of_the_same(change, changes) if on_existing else ()
+    if after is None or before is None:
+        if change.action is not Action.CREATE or on_existing:
+            why = "is sensitive" if isinstance(raw_after, Hidden) else "is not known before apply"
+            yield Finding(
+                Kind.UNSEEN, change.stack, change.address, say(f"{{}} changes, and the new policy {why}", path)
+            )
+        return
+    compared = widening(before, after)
+    if change.action is Action.CREATE and not on_existing:
+        compared = Widening(
+            [atom for atom in compared.grants if _remarkable(atom.action, atom.resource, atom.principal)], []
+        )
+    yield from _told(change, path, compared, world)
+
+
+def _remarkable(action: str | None, resource: str | None, principal: str | None) -> bool:
+    """Of a new thing's first policy only what opens everything, or opens it to everybody, is told."""
+    if principal == "*":
+        return True
+    return principal is None and resource in ("*", None) and (action is None or action in _EVERYTHING)
+
+
+def _of_the_same(change: Change, changes: Sequence[Change]) -> tuple[Statement, ...]:
+    """Statements that another resource gave to the same thing and gives no longer: renamed without a moved block."""
+    found: list[Statement] = []
+    for other in changes:
+        if other.gone and other.type == change.type and target(other) == target(change):
+            for path in _paths(other.before):
+                found += _statements(_get(other.before, path)) or ()
+    return tuple(found)
+
+
+def _told(change: Change, path: str, compared: Widening, world: World, companion: bool = False) -> Iterator[Finding]:
+    grants = [atom for atom in compared.grants if atom.resource is None or not world.is_new(atom.resource)]
+    public = [atom for atom in grants if atom.principal == "*" and is_public(atom.statement.conditions)]
+    if public:
+        yield Finding(
+            Kind.PUBLIC,
+            change.stack,
+            change.address,
+            say("{} lets anybody in", path),
+            tuple(words.grants(public, change, path)),
+        )
+    rest = [atom for atom in grants if atom not in public]
+    unknown = [atom for atom in rest if words.unknown(atom)]
+    rest = [atom for atom in rest if atom not in unknown]
+    if rest:
+        yield Finding(Kind.IAM, change.stack, change.address, words.headline(path, new=change.action is Action.CREATE),
+                      tuple(words.grants(rest, change, path)))  # fmt: skip
+    if unknown:
+        yield Finding(Kind.UNSEEN, change.stack, change.address, say("{} gets permissions that are not known before apply", path),
+                      tuple(words.grants(unknown, change, path)))  # fmt: skip
+    if compared.denials:
+        gone = "the policy goes, and with it what it denies" if companion else "{} denies less"
+        text = say(gone) if companion else say(gone, path)
+        yield Finding(Kind.IAM, change.stack, change.address, text, tuple(words.denials(compared.denials)))
