@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
 import sys
 from collections import Counter
@@ -103,6 +102,4 @@ def _names(files: Sequence[str]) -> list[str]:
 
 def _width() -> int:
     """Of the terminal, within reason; 100 where there is none, so that a file is the same everywhere."""
-    if not sys.stdout.isatty() and "COLUMNS" not in os.environ:
-        return 100
     return min(max(shutil.get_terminal_size((100, 24)).columns, 60), 120)
