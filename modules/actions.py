@@ -44,6 +44,7 @@ class Context:
     importer: FunctionReference
     guard: FunctionReference
     sealer: FunctionReference
+    recorder: FunctionReference
     repository: Repository
     branch: str
     commit: str
@@ -129,6 +130,14 @@ class GuardAction:
 
 
 @dataclass(frozen=True)
+class RecordAction:
+    """CodePipeline has the release recorder write down what is known of this release: the approval's link leads there."""
+
+    name: str
+    run_order: int = 1
+
+
+@dataclass(frozen=True)
 class ApprovalAction:
     """A person decides. ``text`` goes into the e-mail, ``link`` beside it; both may hold ``#{...}``."""
 
@@ -139,7 +148,7 @@ class ApprovalAction:
     run_order: int = 1
 
 
-Action = SourceAction | BuildAction | SealAction | GuardAction | ApprovalAction
+Action = SourceAction | BuildAction | SealAction | GuardAction | RecordAction | ApprovalAction
 
 
 @dataclass(frozen=True)

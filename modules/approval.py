@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from modules.account import Account
-from modules.actions import COMMIT, EXECUTION, IMAGE_DIGEST, ApprovalAction
+from modules.actions import COMMIT, IMAGE_DIGEST, ApprovalAction
 from modules.notifications import Topic
 
 
@@ -21,23 +20,16 @@ def console_host(region: str) -> str:
     return f"{region}.console.aws.amazon.com"
 
 
-def execution_link(account: Account, pipeline_name: str) -> str:
-    """The execution's page on the console. Presigned links would be dead before the approval's seven days are over."""
-    return (
-        f"https://{console_host(account.region)}/codesuite/codepipeline/pipelines/{pipeline_name}"
-        f"/executions/{EXECUTION}/visualization?region={account.region}"
-    )
-
-
 def approval(
-    name: str, *, account: Account, pipeline: str, topic: Topic, scanners: Sequence[str], run_order: int
+    name: str, *, pipeline: str, topic: Topic, link: str, scanners: Sequence[str], run_order: int
 ) -> ApprovalAction:
-    """The manual approval between staging and production. ``scanners``: namespaces that export SUMMARY."""
+    """The manual approval between staging and production. ``link``: to the release's record; the mail has CodePipeline's own
+    beside it, to the execution. ``scanners``: namespaces that export SUMMARY."""
     summaries = "; ".join(f"#{{{scanner}.SUMMARY}}" for scanner in scanners)
     return ApprovalAction(
         name=name,
         topic=topic,
         text=f"{pipeline}: release commit {COMMIT} as {IMAGE_DIGEST} to production? Scans: {summaries}",
-        link=execution_link(account, account.names.pipeline(pipeline)),
+        link=link,
         run_order=run_order,
     )

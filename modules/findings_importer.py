@@ -35,7 +35,7 @@ SEALER = "image-sealer"
 
 # They take no resource: the job's id is the permission.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodepipeline.html
-_ANSWER_JOB = allow("AnswerJob", ["codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"], ["*"])
+ANSWER_JOB = allow("AnswerJob", ["codepipeline:PutJobSuccessResult", "codepipeline:PutJobFailureResult"], ["*"])
 
 
 def gate_alias(pipeline: str, scanner: str) -> str:
@@ -266,7 +266,7 @@ class ReleaseGuard:
                     ["codepipeline:ListActionExecutions"],
                     [account.arn("codepipeline", account.names.pipeline(name)) for name in pipelines],
                 ),
-                _ANSWER_JOB,
+                ANSWER_JOB,
             ],
             timeout_seconds=120,
         )
@@ -286,6 +286,6 @@ class ImageSealer:
             description="Checks what a build says of its image before the rest of the pipeline uses it",
             package=package,
             environment={},
-            statements=[_ANSWER_JOB],
+            statements=[ANSWER_JOB],
             timeout_seconds=60,
         )

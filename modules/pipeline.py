@@ -28,6 +28,7 @@ from modules.actions import (
     BuildAction,
     Context,
     GuardAction,
+    RecordAction,
     SealAction,
     SourceAction,
     Stage,
@@ -141,6 +142,9 @@ class Pipeline:
                     "digest": IMAGE_DIGEST,
                 }
                 return _invoke(action, self._context.guard, json.dumps(parameters, separators=(",", ":")))
+            case RecordAction():
+                parameters = {"schema": 1, "pipeline": self._context.pipeline, "execution": EXECUTION}
+                return _invoke(action, self._context.recorder, json.dumps(parameters, separators=(",", ":")))
             case ApprovalAction():
                 return CodepipelineStageAction(
                     name=action.name,
@@ -259,6 +263,8 @@ class Pipeline:
             statements.append(context.guard.allow_invoke("Guard"))
         if any(isinstance(action, SealAction) for action in actions):
             statements.append(context.sealer.allow_invoke("Seal"))
+        if any(isinstance(action, RecordAction) for action in actions):
+            statements.append(context.recorder.allow_invoke("Record"))
         for action in actions:
             if isinstance(action, ApprovalAction):
                 statements += action.topic.allow_publish()
@@ -266,7 +272,10 @@ class Pipeline:
 
 
 def _invoke(
-    action: SealAction | GuardAction, function: FunctionReference, parameters: str, namespace: str | None = None
+    action: SealAction | GuardAction | RecordAction,
+    function: FunctionReference,
+    parameters: str,
+    namespace: str | None = None,
 ) -> CodepipelineStageAction:
     return CodepipelineStageAction(
         name=action.name,

@@ -13,6 +13,7 @@ from modules.actions import (
     BuildAction,
     Context,
     GuardAction,
+    RecordAction,
     SealAction,
     SourceAction,
     Stage,
@@ -23,6 +24,7 @@ from modules.cluster_access import ClusterNamespace
 from modules.iam import Statement
 from modules.image_registry import ImageRegistry
 from modules.notifications import Topic
+from modules.release_record import record_link
 from modules.scanners import SCANNERS, Scanner
 from modules.snyk import SnykParameters
 
@@ -208,7 +210,8 @@ class Zap:
 
 @dataclass(frozen=True)
 class Staging:
-    """Deploy, probe and approval in one stage: its lock keeps the next run out until somebody has decided about this."""
+    """Deploy, probe, record and approval in one stage: its lock keeps the next run out until somebody has decided about
+    this. Without a record nobody is asked."""
 
     target: Target
     zap: Zap
@@ -239,13 +242,14 @@ class Staging:
                     vpc=self.target.vpc,
                     run_order=2,
                 ),
+                RecordAction("record", run_order=3),
                 approval(
                     "approve",
-                    account=context.account,
                     pipeline=context.pipeline,
                     topic=self.approvers,
+                    link=record_link(context.account, context.reports, context.pipeline),
                     scanners=(*self.scanners, "zap"),
-                    run_order=3,
+                    run_order=4,
                 ),
             ),
         )

@@ -123,6 +123,7 @@ def _sources(settings: Settings, scratch: Path) -> Sources:
         packages={
             "findings_importer": function_package(lambdas, "findings_importer", policy),
             "release_guard": function_package(lambdas, "release_guard", policy),
+            "release_recorder": function_package(lambdas, "release_recorder", policy),
             "image_sealer": function_package(lambdas, "image_sealer", {}),
             "pipeline_starter": function_package(lambdas, "pipeline_starter", {}),
             "notifier": function_package(lambdas, "notifier", policy | {"notify.json": notify_json(settings)}),

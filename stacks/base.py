@@ -17,6 +17,7 @@ from modules.encryption import Key
 from modules.findings_importer import GUARD, IMPORTER, SEALER
 from modules.function import FunctionReference
 from modules.names import Names
+from modules.release_record import RECORDER
 from modules.source import Repository
 from modules.storage import Bucket
 from stacks import settings as declared
@@ -117,6 +118,7 @@ class BaseStack(TerraformStack):
             importer=FunctionReference.named(account, IMPORTER),
             guard=FunctionReference.named(account, GUARD),
             sealer=FunctionReference.named(account, SEALER),
+            recorder=FunctionReference.named(account, RECORDER),
             repository=Repository(pipeline.repository.name, account),
             branch=branch,
             commit=commit,

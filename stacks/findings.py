@@ -1,4 +1,4 @@
-"""Findings importer and release guard, with the policy in their packages."""
+"""Findings importer, release guard and release recorder, with the policy in their packages."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from modules.encryption import Key
 from modules.findings_importer import GUARD, IMPORTER, SEALER, FindingsImporter, ImageSealer, ReleaseGuard
 from modules.notifications import Topic
 from modules.packaging import code_sha256
+from modules.release_record import RECORDER, ReleaseRecorder
 from modules.source import Repository
 from modules.storage import Bucket
 from stacks.base import BaseStack, Sources
@@ -62,6 +63,18 @@ class Findings(BaseStack):
                 package=sources.packages["release_guard"],
                 scratch=sources.scratch,
             )
+            ReleaseRecorder(
+                self,
+                account=self.account,
+                key=key,
+                reports=reports,
+                alarms=Topic.named(self.account, "notifications", key),
+                pipelines=list(delivery),
+                pushed=bool(pushed),
+                sbom=any("grype" in pipeline.scanners for pipeline in delivery.values()),
+                package=sources.packages["release_recorder"],
+                scratch=sources.scratch,
+            )
         self._visible(settings, sources, bool(delivery))
 
     def _visible(self, settings: Settings, sources: Sources, delivery: bool) -> None:
@@ -75,7 +88,7 @@ class Findings(BaseStack):
         )
         code = {IMPORTER: "findings_importer"}
         if delivery:
-            code |= {SEALER: "image_sealer", GUARD: "release_guard"}
+            code |= {SEALER: "image_sealer", GUARD: "release_guard", RECORDER: "release_recorder"}
         TerraformOutput(
             self,
             "gate_code",

@@ -12,6 +12,7 @@ from modules.iam import Statement, grant, when
 from modules.names import identifier
 from modules.notifications import Topic, make_topic
 from modules.notifier import NOTIFIED, NOTIFIER
+from modules.release_record import RECORDER, RELEASES
 from modules.source import make_repository
 from modules.storage import Bucket, Expiry, make_access_log_bucket, make_bucket
 from stacks.base import BaseStack, Sources
@@ -56,6 +57,7 @@ class Foundation(BaseStack):
             statements=[
                 self._only("OnlyTheImporterJudges", IMPORTER, reports.objects(*JUDGED, PUSHES)),
                 self._only("OnlyTheNotifierTells", NOTIFIER, reports.objects(NOTIFIED)),
+                self._only("OnlyTheRecorderRecords", RECORDER, reports.objects(RELEASES)),
             ],
         )
 

@@ -15,7 +15,7 @@ ENDINGS = (
     "resolve", "snyk", "snyk-code", "snyk-container", "grype", "git-secrets", "image", "push", "ecr", "zap",
     "staging-deploy", "production-deploy", "starter", "approval", "events",
 )  # fmt: skip
-PROJECT_WIDE = ("findings-importer", "release-guard", "notifications")
+PROJECT_WIDE = ("findings-importer", "release-guard", "release-recorder", "notifications")
 
 
 def colliding_names(document: Document) -> Iterator[Problem]:

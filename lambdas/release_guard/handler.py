@@ -16,11 +16,11 @@ from typing import Any, Protocol
 import boto3
 from botocore.config import Config
 
+from common.executions import PipelineExecutions
 from common.log import one_line
 from common.policy import Policy
+from common.report_store import ReportStore
 from common.strict import clean
-from guard.executions import PipelineExecutions
-from guard.report_store import ReportStore
 from guard.service import Guard, RefusedError
 
 POLICY = Path(__file__).with_name("policy.json")

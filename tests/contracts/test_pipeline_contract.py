@@ -250,7 +250,7 @@ def test_the_gate_is_called_from_outside_the_build_that_runs_the_repository(emit
         if emitted.settings.pipelines[stack].kind == "scan":
             continue
         invoked = [name for name, action in actions(pipeline) if action["provider"] == "Lambda"]
-        assert invoked == ["Build/seal", "Publish/guard", "Production/guard"]
+        assert invoked == ["Build/seal", "Publish/guard", "Staging/record", "Production/guard"]
         for stage in pipeline["stage"]:
             if stage["name"] in ("Publish", "Production"):
                 orders = {action["name"]: action.get("run_order", 1) for action in stage["action"]}

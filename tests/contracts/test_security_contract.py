@@ -266,8 +266,12 @@ def test_what_a_service_may_do_here_it_does_for_this_account(emitted: Any) -> No
             if variable == "aws:SourceAccount":
                 assert (test, values) == ("StringEquals", [ACCOUNT]), f"{stack} {statement['sid']}"
             elif variable == "aws:SourceArn":
+                [queue] = statement["resources"]
+                resources = emitted.stacks[stack]["resource"]
                 made = {
-                    rule["name"] for rule in emitted.stacks[stack]["resource"]["aws_cloudwatch_event_rule"].values()
+                    rule["name"]
+                    for name, rule in resources["aws_cloudwatch_event_rule"].items()
+                    if resources["aws_cloudwatch_event_target"][f"{name}_target"]["dead_letter_config"]["arn"] == queue
                 }
                 arn = f"arn:${{data.aws_partition.current.partition}}:events:{emitted.settings.region}:{ACCOUNT}:rule/"
                 assert test == "ArnEquals"
@@ -319,19 +323,20 @@ def test_no_event_is_lost_without_a_word(emitted: Any) -> None:
     for stack, name, target in of_kind(emitted, "aws_cloudwatch_event_target"):
         retry = target["retry_policy"]
         assert retry == {"maximum_event_age_in_seconds": DAY, "maximum_retry_attempts": 185}, name
-        assert [target.get("dead_letter_config", {}).get("arn")] == queue_arns(emitted, stack), f"{stack} {name}"
+        assert target.get("dead_letter_config", {}).get("arn") in queue_arns(emitted, stack), f"{stack} {name}"
     for stack, name, function in of_kind(emitted, "aws_lambda_function"):
         resources = emitted.stacks[stack]["resource"]
         arn = f"${{aws_lambda_function.{name}.arn}}"
-        if any(target["arn"] == arn for target in resources["aws_cloudwatch_event_target"].values()):
+        targets = [one for one in resources["aws_cloudwatch_event_target"].values() if one["arn"] == arn]
+        if targets:
             [retries] = [
                 one
                 for one in resources["aws_lambda_function_event_invoke_config"].values()
                 if one["function_name"] == f"${{aws_lambda_function.{name}.function_name}}"
             ]
-            assert [retries.get("destination_config", {}).get("on_failure", {}).get("destination")] == queue_arns(
-                emitted, stack
-            )
+            queue = retries.get("destination_config", {}).get("on_failure", {}).get("destination")
+            assert queue in queue_arns(emitted, stack)
+            assert {target["dead_letter_config"]["arn"] for target in targets} == {queue}, "one queue for one function"
             assert retries["maximum_retry_attempts"] == 2, function["function_name"]
             assert retries["maximum_event_age_in_seconds"] >= 3600
 
@@ -460,6 +465,7 @@ def test_the_importer_hears_of_the_delivered_images_and_branches(emitted: Any) -
     patterns = {name: json.loads(rule["event_pattern"]) for name, rule in found.items()}
     registries = [pipeline.registry for _, pipeline in deliveries(emitted)]
     wanted = {"branch_deleted"} | ({"ecr_scan_event", "inspector_event"} if registries else set())
+    wanted |= {"release_ended"} if registries else set()
     wanted |= {"branch_pushed"} if any(p.approval.separation_of_duties for _, p in deliveries(emitted)) else set()
     assert set(patterns) == wanted
     for name, source, kind in (
@@ -512,7 +518,7 @@ def test_functions_run_the_packaged_code(emitted: Any) -> None:
         assert function.get("source_code_hash") == base64.b64encode(hashlib.sha256(package).digest()).decode(), name
         assert (function["handler"], function["runtime"] in RUNTIMES) == ("handler.handler", True), name
     functions = emitted.stacks["findings"]["resource"]["aws_lambda_function"]
-    for name in {"importer", "guard"} & set(functions):
+    for name in {"importer", "guard", "recorder"} & set(functions):
         variables_ = functions[name]["environment"]["variables"]
         assert variables_ == {"REPORTS_BUCKET": buckets(emitted)["reports"]["bucket"]}
 
@@ -550,7 +556,7 @@ def test_each_stage_runs_what_the_settings_ask_for_in_that_order(emitted: Any) -
                 "Build": [{"image", "git-secrets"} | resolves, {"seal"}],
                 "Verify": [set(pipeline.scanners)],
                 "Publish": [{"guard"}, {"push"}, {"ecr"}],
-                "Staging": [{"deploy"}, {"zap"}, {"approve"}],
+                "Staging": [{"deploy"}, {"zap"}, {"record"}, {"approve"}],
                 "Production": [{"guard"}, {"deploy"}],
             }
         found = {}
@@ -562,7 +568,7 @@ def test_each_stage_runs_what_the_settings_ask_for_in_that_order(emitted: Any) -
 
 def test_each_action_runs_its_own_project_or_function(emitted: Any) -> None:
     functions = emitted.stacks["findings"]["resource"]["aws_lambda_function"]
-    called = {"seal": "sealer", "guard": "guard"}
+    called = {"seal": "sealer", "guard": "guard", "record": "recorder"}
     for stack in emitted.settings.pipelines:
         for stage, actions in stages(emitted, stack).items():
             for name, action in actions.items():
@@ -639,7 +645,33 @@ def test_the_approver_is_asked_and_told_everything(emitted: Any) -> None:
         assert re.match(
             r"https://[a-z0-9.-]+\.(aws\.amazon|amazonaws-us-gov)\.com/|https://console\.amazonaws\.cn/", link
         )
-        assert "/executions/#{codepipeline.PipelineExecutionId}/" in link
+        reports = buckets(emitted)["reports"]["bucket"]
+        assert f"/s3/object/{reports}?region={emitted.settings.region}&" in link
+        assert link.endswith(f"&prefix=releases/{stack}/#{{codepipeline.PipelineExecutionId}}/index.html")
+
+
+def test_what_the_approvers_link_shows_is_recorded_first(emitted: Any) -> None:
+    for stack, _ in deliveries(emitted):
+        staging = stages(emitted, stack)["Staging"]
+        assert staging["record"]["run_order"] < staging["approve"]["run_order"]
+        parameters = json.loads(staging["record"]["configuration"]["UserParameters"])
+        assert parameters == {
+            "schema": 1, "pipeline": stack, "execution": "#{codepipeline.PipelineExecutionId}",
+        }  # fmt: skip
+
+
+def test_the_recorder_hears_of_every_end_of_a_delivery(emitted: Any) -> None:
+    rules = emitted.stacks["findings"]["resource"].get("aws_cloudwatch_event_rule", {})
+    names = [
+        emitted.stacks[stack]["resource"]["aws_codepipeline"]["pipeline"]["name"] for stack, _ in deliveries(emitted)
+    ]
+    assert ("release_ended" in rules) == bool(names)
+    if names:
+        assert json.loads(rules["release_ended"]["event_pattern"]) == {
+            "source": ["aws.codepipeline"],
+            "detail-type": ["CodePipeline Pipeline Execution State Change"],
+            "detail": {"state": ["SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED", "CANCELED"], "pipeline": names},
+        }
 
 
 def test_builds_work_on_what_the_settings_name(emitted: Any) -> None:

@@ -23,12 +23,12 @@ COUNTS = {
     "S3 bucket": 3,  # artifacts, reports, access logs of both
     "SNS topic": 2,  # failures, approval
     "SNS subscription": 2,
-    "SQS queue": 3,  # dead letters: of the importer, and of each pipeline's event
-    "IAM role": 18,  # 11 builds, 2 pipelines, 4 functions, the event that starts the delivery
-    "Lambda function": 4,
-    "EventBridge rule": 7,
-    "CloudWatch log group": 15,  # 11 builds, 4 functions
-    "CloudWatch alarm": 3,
+    "SQS queue": 4,  # dead letters: of the importer, of the recorder, and of each pipeline's event
+    "IAM role": 19,  # 11 builds, 2 pipelines, 5 functions, the event that starts the delivery
+    "Lambda function": 5,
+    "EventBridge rule": 8,
+    "CloudWatch log group": 16,  # 11 builds, 5 functions
+    "CloudWatch alarm": 4,
     "CodeBuild project": 11,  # image, git-secrets, resolve, grype, push, ecr, 2 deploy, zap; resolve, snyk
     "CodePipeline pipeline": 2,
     "ECR repository": 1,

@@ -23,14 +23,16 @@ QUEUE = "arn:aws:sqs:eu-central-1:123456789012:{}-dead-letters"
 FUNCTIONS = {
     "acme-findings-importer": "findings_importer",
     "acme-release-guard": "release_guard",
+    "acme-release-recorder": "release_recorder",
     "acme-image-sealer": "image_sealer",
     "acme-python-libraries-starter": "pipeline_starter",
 }
 # Those that know of the settings what policy.json says.
-JUDGES = ("acme-findings-importer", "acme-release-guard")
+JUDGES = ("acme-findings-importer", "acme-release-guard", "acme-release-recorder")
 ENVIRONMENTS: dict[str, dict[str, str]] = {
     "acme-findings-importer": {"REPORTS_BUCKET": REPORTS},
     "acme-release-guard": {"REPORTS_BUCKET": REPORTS},
+    "acme-release-recorder": {"REPORTS_BUCKET": REPORTS},
     "acme-image-sealer": {},
     "acme-python-libraries-starter": {
         "PIPELINE_NAME": "acme-python-libraries",
@@ -101,7 +103,9 @@ def test_how_each_function_runs(applied: Any, deployed: dict[str, Any], name: st
     assert configuration.get("Layers", []) == []
     assert configuration.get("VpcConfig", {}).get("SubnetIds", []) == []
     # A gate's build waits for as long as the importer may take: the most that Lambda gives.
-    assert configuration["Timeout"] == {"findings-importer": 900, "release-guard": 120}.get(name[5:], 60)
+    assert configuration["Timeout"] == {
+        "findings-importer": 900, "release-guard": 120, "release-recorder": 180,
+    }.get(name[5:], 60)  # fmt: skip
 
 
 def test_each_scanner_has_an_alias_and_nobody_else(applied: Any) -> None:
@@ -118,6 +122,7 @@ def test_what_could_not_be_handled_is_kept(applied: Any) -> None:
     client = applied.client("lambda")
     queues = {
         "acme-findings-importer": "acme-findings-importer",
+        "acme-release-recorder": "acme-release-recorder",
         "acme-python-libraries-starter": "acme-python-libraries",
     }
     for name, queue in queues.items():
@@ -133,6 +138,7 @@ def test_only_the_projects_rules_may_call(applied: Any) -> None:
     rules = {
         "acme-findings-importer": {"branch-deleted", "branch-pushed", "ecr-image-scan", "inspector-finding"},
         "acme-python-libraries-starter": {"python-libraries-events"},
+        "acme-release-recorder": {"release-ended"},
     }
     for name in FUNCTIONS:
         try:
@@ -153,5 +159,5 @@ def test_every_log_is_encrypted_and_kept_for_a_year(applied: Any) -> None:
     logs = applied.client("logs")
     beginnings = ("/aws/lambda/acme-", "/aws/codebuild/acme-")
     groups = [one for name in beginnings for one in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]]
-    assert len(groups) == 15
+    assert len(groups) == 16
     assert {(one.get("kmsKeyId"), one.get("retentionInDays")) for one in groups} == {(key, 365)}

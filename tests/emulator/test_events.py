@@ -29,6 +29,7 @@ RULES = {
     "acme-ecr-image-scan",
     "acme-inspector-finding",
     "acme-pipeline-failed",
+    "acme-release-ended",
 }
 
 
@@ -133,6 +134,9 @@ HEARD: dict[str, dict[str, dict[str, Any]]] = {
         "the delivery": failed("acme-payments"),
         "the scan": failed("acme-python-libraries"),
     },
+    "acme-release-ended": {
+        state: failed("acme-payments", state) for state in ("SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED", "CANCELED")
+    },
 }
 NOT_HEARD: dict[str, dict[str, dict[str, Any]]] = {
     "acme-payments-events": {
@@ -188,6 +192,14 @@ NOT_HEARD: dict[str, dict[str, dict[str, Any]]] = {
         "one that a newer run overtook": failed("acme-payments", "SUPERSEDED"),
         "somebody else's pipeline": failed("acme-payments-api"),
         "an action of it, which its pipeline says, too": failed("acme-payments", kind="Action"),
+    },
+    "acme-release-ended": {
+        "its beginning": failed("acme-payments", "STARTED"),
+        "a retried stage": failed("acme-payments", "RESUMED"),
+        "one that is about to stop": failed("acme-payments", "STOPPING"),
+        "a stage of it": failed("acme-payments", "SUCCEEDED", kind="Stage"),
+        "a scan, which releases nothing": failed("acme-python-libraries", "SUCCEEDED"),
+        "somebody else's pipeline": failed("acme-payments-api", "SUCCEEDED"),
     },
 }
 
@@ -326,6 +338,7 @@ def test_every_target_retries_for_a_day_and_keeps_what_was_not_delivered(applied
         "acme-payments-events": "acme-payments-dead-letters",
         "acme-python-libraries-events": "acme-python-libraries-dead-letters",
         "acme-pipeline-failed": None,
+        "acme-release-ended": "acme-release-recorder-dead-letters",
     }
     for rule in sorted(RULES):
         (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]

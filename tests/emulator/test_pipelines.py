@@ -17,7 +17,7 @@ DELIVERY: Mapping[str, tuple[set[str], ...]] = {
     "Build": ({"image", "git-secrets", "resolve"}, {"seal"}),
     "Verify": ({"grype"},),
     "Publish": ({"guard"}, {"push"}, {"ecr"}),
-    "Staging": ({"deploy"}, {"zap"}, {"approve"}),
+    "Staging": ({"deploy"}, {"zap"}, {"record"}, {"approve"}),
     "Production": ({"guard"}, {"deploy"}),
 }
 SCAN: Mapping[str, tuple[set[str], ...]] = {"Source": ({"Source"},), "Scan": ({"resolve"}, {"snyk"})}
@@ -29,6 +29,7 @@ OTHERS = {
     "Source": ("Source", "CodeCommit"),
     "seal": ("Invoke", "Lambda"),
     "guard": ("Invoke", "Lambda"),
+    "record": ("Invoke", "Lambda"),
     "approve": ("Approval", "Manual"),
 }
 # Builds that read the resolved dependencies beside the source; the others get the source alone.
@@ -196,7 +197,15 @@ def test_the_approver_reads_commit_digest_and_every_scanner(declared: dict[str, 
         "payments: release commit #{Commit.CommitId} as #{Image.DIGEST} to production? "
         "Scans: #{git-secrets.SUMMARY}; #{grype.SUMMARY}; #{ecr.SUMMARY}; #{zap.SUMMARY}"
     )
-    assert configuration["ExternalEntityLink"].startswith("https://eu-central-1.console.aws.amazon.com/codesuite/")
+    assert configuration["ExternalEntityLink"] == (
+        "https://eu-central-1.console.aws.amazon.com/s3/object/acme-reports-123456789012-eu-central-1?region=eu-central-1"
+        "&prefix=releases/payments/#{codepipeline.PipelineExecutionId}/index.html"
+    )
+    record = found["Staging", "record"]["configuration"]
+    assert record["FunctionName"] == "acme-release-recorder"
+    assert json.loads(record["UserParameters"]) == {
+        "schema": 1, "pipeline": "payments", "execution": "#{codepipeline.PipelineExecutionId}",
+    }  # fmt: skip
     for scanner in ("git-secrets", "grype", "ecr", "zap"):
         assert [action["namespace"] for (_, name), action in found.items() if name == scanner] == [scanner]
 

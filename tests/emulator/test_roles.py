@@ -30,7 +30,7 @@ DELIVERING = (
 )
 SCANNING = ("python-libraries-resolve", "python-libraries-snyk")
 BUILDS = (*DELIVERING, *SCANNING)
-FUNCTIONS = ("findings-importer", "release-guard", "image-sealer", "python-libraries-starter")
+FUNCTIONS = ("findings-importer", "release-guard", "release-recorder", "image-sealer", "python-libraries-starter")
 PIPELINES = ("payments", "python-libraries")
 # Builds whose scanner asks the importer, and the alias that each asks.
 GATES = {
@@ -100,7 +100,7 @@ def test_nobody_of_the_account_becomes_a_role(applied: Any) -> None:
     roles = [
         one["RoleName"] for one in applied.client("iam").list_roles()["Roles"] if one["RoleName"].startswith("acme")
     ]
-    assert len(roles) == 18
+    assert len(roles) == 19
     for role in roles:
         arn = f"arn:aws:iam::123456789012:role/{role}"
         assert outcome(sts, "assume_role", RoleArn=arn, RoleSessionName="probe") == REFUSED, role
@@ -154,7 +154,7 @@ def test_every_build_asks_its_own_gate_and_nothing_else(applied: Any, build: str
         name = f"acme-findings-importer:{alias}"
         expected = DONE if GATES.get(build) == alias else REFUSED
         assert outcome(client, "invoke", FunctionName=name, Payload=b"{}") == expected, alias
-    for name in ("findings-importer", "release-guard", "image-sealer", "python-libraries-starter"):
+    for name in FUNCTIONS:
         assert outcome(client, "invoke", FunctionName=f"acme-{name}", Payload=b"{}") == REFUSED, name
     own = GATES.get(build, "payments_grype")
     unqualified = {"FunctionName": "acme-findings-importer", "Qualifier": own, "Payload": b"{}"}
@@ -284,7 +284,8 @@ def test_a_pipeline_starts_its_own_builds_and_asks_its_own_functions(applied: An
         ids = [f"acme-{build}:{RUN}"]
         assert outcome(owner.client("codebuild"), "batch_get_builds", ids=ids) == DONE, build
         assert outcome(other.client("codebuild"), "start_build", projectName=f"acme-{build}") == REFUSED, build
-    for function, expected in (("release-guard", DONE), ("image-sealer", DONE), ("findings-importer", REFUSED)):
+    asked = {"release-guard": DONE, "release-recorder": DONE, "image-sealer": DONE, "findings-importer": REFUSED}
+    for function, expected in asked.items():
         call = {"FunctionName": f"acme-{function}", "Payload": b"{}"}
         assert outcome(delivery.client("lambda"), "invoke", **call) == expected
         assert outcome(scan.client("lambda"), "invoke", **call) == REFUSED
@@ -296,9 +297,9 @@ def test_a_pipeline_starts_its_own_builds_and_asks_its_own_functions(applied: An
 def test_each_function_has_its_own_and_no_more(applied: Any) -> None:
     verdict = f"reports/payments/{RUN}/grype-image/verdict.json"
     applied.function("findings-importer").client("s3").put_object(Bucket=REPORTS, Key=verdict, Body=b"{}")
-    reads = {"findings-importer": DONE, "release-guard": DONE}
+    reads = {"findings-importer": DONE, "release-guard": DONE, "release-recorder": DONE}
     starts = {"python-libraries-starter": DONE}
-    answers = {"release-guard": DONE, "image-sealer": DONE}
+    answers = {"release-guard": DONE, "release-recorder": DONE, "image-sealer": DONE}
     for function in FUNCTIONS:
         session = applied.function(function)
         s3, codepipeline = session.client("s3"), session.client("codepipeline")

@@ -109,6 +109,18 @@ def test_the_importer_alone_writes_what_is_believed(applied: Any, administrator:
     assert outcome(importer, "delete_object", Bucket=REPORTS, Key=name) == REFUSED
 
 
+def test_the_recorder_alone_writes_what_an_auditor_reads(applied: Any, administrator: Any) -> None:
+    recorder, name = applied.function("release-recorder").client("s3"), f"releases/payments/{RUN}/release.json"
+    assert outcome(recorder, "put_object", Bucket=REPORTS, Key=name, Body=b"{}") == DONE
+    others = [applied.build("payments-grype"), applied.pipeline("payments")]
+    others += [applied.function(one) for one in ("findings-importer", "release-guard", "image-sealer")]
+    for client in [administrator, *(one.client("s3") for one in others)]:
+        assert outcome(client, "put_object", Bucket=REPORTS, Key=name, Body=b"1") == REFUSED
+        assert outcome(client, "delete_object", Bucket=REPORTS, Key=name) == REFUSED
+    assert outcome(recorder, "delete_object", Bucket=REPORTS, Key=name) == REFUSED
+    assert outcome(recorder, "put_object", Bucket=REPORTS, Key=JUDGED[0], Body=b"1") == REFUSED
+
+
 def test_a_copy_onto_a_verdict_is_a_write_like_any_other(applied: Any, administrator: Any) -> None:
     administrator.put_object(Bucket=REPORTS, Key="probe/verdict", Body=b'{"verdict": "pass"}')
     copy = {"Bucket": REPORTS, "Key": JUDGED[0], "CopySource": f"{REPORTS}/probe/verdict"}

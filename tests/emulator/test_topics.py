@@ -14,7 +14,9 @@ from outcomes import DONE, REFUSED, outcome, over_plain_http
 
 ARN = "arn:aws:{}:eu-central-1:123456789012:{}"
 FAILURES, APPROVAL = (ARN.format("sns", f"acme-{name}") for name in ("notifications", "payments-approval"))
-QUEUES = [f"acme-{name}-dead-letters" for name in ("findings-importer", "payments", "python-libraries")]
+QUEUES = [
+    f"acme-{name}-dead-letters" for name in ("findings-importer", "release-recorder", "payments", "python-libraries")
+]
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +89,10 @@ def test_a_queue_takes_what_its_own_function_failed_to_handle(applied: Any, queu
     address = url(applied, queue)
     owners = {
         "acme-findings-importer-dead-letters": "findings-importer",
+        "acme-release-recorder-dead-letters": "release-recorder",
         "acme-python-libraries-dead-letters": "python-libraries-starter",
     }
-    for function in ("findings-importer", "python-libraries-starter", "release-guard", "image-sealer"):
+    for function in (*owners.values(), "release-guard", "image-sealer"):
         expected = DONE if owners.get(queue) == function else REFUSED
         assert send(applied.function(function), address) == expected, function
     for session in (applied.build("payments-grype"), applied.pipeline("payments")):

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
+from common.executions import PipelineExecutions
 from common.policy import Policy
-from guard.executions import PipelineExecutions
 from guard.service import Guard
 from lambda_fakes import COMMIT, EXECUTION, policy_document
 

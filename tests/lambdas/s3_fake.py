@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import ClientError
+from botocore.response import StreamingBody
 
 from lambda_fakes import COMMIT
 
@@ -37,7 +38,11 @@ class MemoryS3:
         if Key not in self.objects:
             raise s3_error("NoSuchKey", "GetObject")
         body = self.objects[Key]
-        return {"Body": io.BytesIO(body), "ContentLength": len(body), "ETag": self.etags.get(Key, '"0"')}
+        return {
+            "Body": StreamingBody(io.BytesIO(body), len(body)),
+            "ContentLength": len(body),
+            "ETag": self.etags.get(Key, '"0"'),
+        }
 
     def put_object(
         self, *, Bucket: str, Key: str, Body: bytes, ContentType: str, IfMatch: str = "", IfNoneMatch: str = ""

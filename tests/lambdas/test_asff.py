@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import asff_model
+from common.clip import REDACTED, clip, link, one_line
 from common.contract import SCOPES
 from common.strict import MalformedError
 from findings import asff, findings_file
 from findings.asff import Account, document
-from findings.clip import REDACTED, clip, link, one_line
 from findings.identity import identify
 from findings.model import Acceptance, Cvss, Finding, Judged, Kind, Package, Severity, Subject
 

@@ -71,12 +71,13 @@ def test_a_function_imports_the_library_boto3_and_itself(directory: Path) -> Non
 # Edges only: whatever else touches AWS cannot be tested without it.
 SPEAK_TO_AWS: dict[str, set[str]] = {
     "findings_importer": {"root", "security_hub", "report_store", "executions"},
-    "release_guard": {"handler", "report_store"},
+    "release_guard": {"handler"},
+    "release_recorder": {"handler", "store"},
     "image_sealer": {"handler"},
     "pipeline_starter": {"handler"},
     "plan_review": set(),
     "notifier": {"root", "store"},
-    "common": set(),
+    "common": {"report_store"},
 }
 
 
@@ -248,6 +249,23 @@ def test_the_packaged_guard_fails_its_job(run: Any, aws: Aws, recorded: Recorded
     assert line["message"] == sent["failureDetails"]["message"]
 
 
+def test_the_packaged_recorder_fails_its_job(run: Any, aws: Aws, recorded: Recorded) -> None:
+    """It finds no commit: the record is not written, and CodePipeline hears why."""
+    event = recorded("codepipeline_job")
+    parameters = json.dumps({"schema": 1, "pipeline": "payments", "execution": EXECUTION})
+    event["CodePipeline.job"]["data"]["actionConfiguration"]["configuration"]["UserParameters"] = parameters
+    execution = {"pipelineExecution": {"pipelineExecutionId": EXECUTION, "status": "InProgress"}}
+    aws.answers["GetPipelineExecution"] = (200, json.dumps(execution).encode())
+    aws.answers[f"GET /reports/releases/payments/{EXECUTION}/release.json"] = (404, NO_SUCH_KEY)
+    aws.answers["PutJobFailureResult"] = (200, b"{}")
+    result, (line,) = run("release_recorder", event, REPORTS_BUCKET="reports", AWS_REGION="eu-central-1")
+    assert result is None
+    name, body = aws.asked[-1]
+    assert name == "PutJobFailureResult"
+    assert "no source revision that is a commit" in json.loads(body)["failureDetails"]["message"]
+    assert line["result"] == "JobFailed"
+
+
 def test_the_packaged_starter_starts(run: Any, aws: Aws, recorded: Recorded) -> None:
     aws.answers["StartPipelineExecution"] = (200, json.dumps({"pipelineExecutionId": EXECUTION}).encode())
     result, (line,) = run(
@@ -286,4 +304,6 @@ def test_the_packaged_notifier_tells(run: Any, aws: Aws, recorded: Recorded) -> 
 
 def test_this_module_runs_every_function() -> None:
     """A function that is added gets a run of its package here."""
-    assert FUNCTIONS == ["findings_importer", "image_sealer", "notifier", "pipeline_starter", "release_guard"]
+    assert FUNCTIONS == [
+        "findings_importer", "image_sealer", "notifier", "pipeline_starter", "release_guard", "release_recorder",
+    ]  # fmt: skip

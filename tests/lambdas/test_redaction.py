@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from findings.clip import REDACTED
+from common.clip import REDACTED
 from findings.model import Cvss, Finding, Kind, Package, ScanResult, Severity
 from findings.redaction import redact, redact_text
 

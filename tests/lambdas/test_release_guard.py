@@ -24,12 +24,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.contract import Record
+from common.executions import PAGE_LIMIT, Attempt, PipelineExecutions
 from common.pushes import Push
+from common.report_store import KEY_LIMIT, RECORD_LIMIT, ReportStore
 from common.strict import MalformedError
 from guard.call import GuardCall
 from guard.duties import person
-from guard.executions import PAGE_LIMIT, Attempt, PipelineExecutions
-from guard.report_store import KEY_LIMIT, RECORD_LIMIT, ReportStore
 from guard.service import Clearance, Guard, RefusedError
 from guard_world import (
     ANN,

@@ -57,11 +57,14 @@ SCANS = {
 _FIXED_KINDS = {
     "importer_role": "importer",
     "guard_role": "guard",
+    "recorder_role": "recorder",
     "sealer_role": "sealer",
     "starter_role": "starter",
     "notifier_role": "notifier",
     "commit_event_role": "commit-event",
 }
+# Functions with a queue of their own for what they could not handle.
+_QUEUES = {"recorder": "release-recorder", "notifier": "notifier"}
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-key.html: with a bucket key the encryption context is the
 # bucket's ARN. https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html: kms:ViaService.
 _KEY_PAGES = {
@@ -274,6 +277,7 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
         "scripts": scripts,
         "importer": f"{regional('lambda')}:function:{project}-findings-importer",
         "guard": f"{regional('lambda')}:function:{project}-release-guard",
+        "recorder": f"{regional('lambda')}:function:{project}-release-recorder",
         "sealer": f"{regional('lambda')}:function:{project}-image-sealer",
         "notifications": f"{regional('sns')}:{project}-notifications",
         "topics": list(policies.topics),
@@ -305,9 +309,15 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
             for scanner, (scopes, _) in SCANS.items()
             for scope in scopes
         ],
+        "released": [f"releases/{name}/{EXECUTION}" for name in delivered],
+        "sboms": [
+            f"reports/{name}/{EXECUTION}/grype-image/sbom.cdx.json"
+            for name, one in delivered.items()
+            if "grype" in one.scanners
+        ],
         "rescanned": [f"rescans/{name}" for name in delivered],
         "rescan_files": ["raw.json", "findings.json", "index.html"],
-        "dead_letters": f"{regional('sqs')}:{project}-{'notifier' if kind == 'notifier' else 'findings-importer'}-dead-letters",
+        "dead_letters": f"{regional('sqs')}:{project}-{_QUEUES.get(kind, 'findings-importer')}-dead-letters",
         "told": ["_project", *pipelines],
         "heard": [
             f"{regional('sns')}:{project}-{name}notifications"
@@ -325,6 +335,7 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
             "delivered": bool(delivered),
             "pushed": bool(pushed),
             "not_pushed": not pushed,
+            "grype": any("grype" in one.scanners for one in delivered.values()),
         },
     }
     if role is not None and role.stack in pipelines:

@@ -19,9 +19,10 @@ from typing import Any
 
 given = json.load(sys.stdin)
 TESTS = Path(__file__).resolve().parents[1]
-os.environ.update(given["environment"], AWS_DEFAULT_REGION=given["region"])
+os.environ.update(given["environment"], AWS_DEFAULT_REGION=given["region"], AWS_REGION=given["region"])
 # The fakes import the guard's modules, whichever function runs; what is in the package comes from there.
-sys.path[:0] = [given["package"], str(TESTS / "lambdas"), str(TESTS.parent / "lambdas" / "release_guard")]
+OURS = TESTS.parent / "lambdas"
+sys.path[:0] = [given["package"], str(TESTS / "lambdas"), str(OURS / "release_guard"), str(OURS / "release_recorder")]
 
 import boto3  # noqa: E402
 import botocore.session  # noqa: E402
@@ -30,6 +31,7 @@ from botocore.validate import ParamValidator  # noqa: E402
 
 import guard_world  # noqa: E402
 import handler  # noqa: E402
+import recorder_world  # noqa: E402
 import s3_fake  # noqa: E402
 import security_hub_fake  # noqa: E402
 from lambda_fakes import COMMIT, EXECUTION  # noqa: E402
@@ -54,9 +56,16 @@ class Executions(s3_fake.MemoryCodePipeline):
     """CodePipeline for the importer and the guard; it hears the answers to jobs and starts what it is asked to."""
 
     def list_action_executions(self, **request: Any) -> Mapping[str, Any]:
+        if given["kind"] == "recorder":
+            return {"actionExecutionDetails": recorder_world.ALL}
         if given["kind"] != "guard":
             return super().list_action_executions(**request)
         return {"actionExecutionDetails": guard_world.history()}
+
+    def get_pipeline_execution(self, **request: Any) -> Mapping[str, Any]:
+        if given["kind"] != "recorder":
+            return super().get_pipeline_execution(**request)
+        return recorder_world.World().get_pipeline_execution(**{**request, "pipelineName": "acme-payments"})
 
     def put_job_success_result(self, **_: Any) -> None:
         pass
@@ -195,6 +204,26 @@ def guard() -> Iterator[tuple[Any, Context]]:
         yield job(json.dumps({**call, "gate": "Publish"})), Context()
 
 
+def recorder() -> Iterator[tuple[Any, Context]]:
+    """A job of each pipeline, then the end of its execution; and a job that is none."""
+    policy = json.loads(Path(given["package"], "policy.json").read_bytes())
+    for name, pipeline in policy["pipelines"].items():
+        if pipeline["kind"] != "delivery":
+            continue
+        if pipeline["separation_of_duties"]:
+            push = {**guard_world.push(), "repository": pipeline["repository"], "branch": pipeline["branch"]}
+            folder = f"pushes/{pipeline['repository']}/{COMMIT}/"
+            answers.s3.objects[f"{folder}{guard_world.EVENT}.json"] = json.dumps(push).encode()
+        scan = pipeline["required"]["Publish"][0]
+        verdict = guard_world.verdict(scan["scanner"], scan["scope"]) | {"pipeline": name}
+        verdict["counts"]["waived"] = 1
+        key = f"reports/{name}/{EXECUTION}/{scan['scanner']}-{scan['scope']}/verdict.json"
+        answers.s3.objects[key] = json.dumps(verdict).encode()
+        yield job(json.dumps({"schema": 1, "pipeline": name, "execution": EXECUTION})), Context()
+        yield recorder_world.event(pipeline=pipeline["name"]), Context()
+    yield job("{}"), Context()
+
+
 def sealer() -> Iterator[tuple[Any, Context]]:
     """What Build exported, right and wrong."""
     yield job(f"{'e' * 64} {DIGEST}"), Context()
@@ -211,8 +240,8 @@ answers = Answers()
 boto3.client = lambda service, **_: Recorder(service, getattr(answers, service))
 said = io.StringIO()
 with contextlib.redirect_stdout(said):
-    for request, context in {"importer": importer, "guard": guard, "sealer": sealer, "starter": starter}[
-        given["kind"]
-    ]():
+    for request, context in {
+        "importer": importer, "guard": guard, "recorder": recorder, "sealer": sealer, "starter": starter,
+    }[given["kind"]]():  # fmt: skip
         handler.handler(request, context)
 sys.stderr.write(said.getvalue())

@@ -21,7 +21,7 @@ from types import SimpleNamespace
 from findings.executions import PipelineExecutions as Importer
 from guard import history
 from guard.call import GuardCall
-from guard.executions import PipelineExecutions as Guard
+from common.executions import PipelineExecutions as Guard
 from guard.duties import person
 
 name, execution, commit, digest = sys.argv[1:]

@@ -14,10 +14,10 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
+from common.clip import filled, link, one_line
 from common.strict import MalformedError, shown
 from findings.asff_resource import resource
 from findings.asff_vulnerability import vulnerabilities
-from findings.clip import filled, link, one_line
 from findings.model import Acceptance, Finding, Judged, Kind, Severity, Subject
 
 SCHEMA_VERSION: Final = "2018-10-08"

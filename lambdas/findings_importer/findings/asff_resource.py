@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
-from findings.clip import clip, filled, one_line
+from common.clip import clip, filled, one_line
 from findings.model import Finding, Subject
 
 ID_LIMIT: Final = 512

@@ -11,10 +11,10 @@ from html import escape
 from types import MappingProxyType
 from typing import Final
 
+from common.clip import clip, link, one_line, visible
 from common.contract import Counts, Verdict
-from findings.clip import clip, link, one_line, visible
+from common.page_style import CSS
 from findings.model import Acceptance, Finding, Judged, Judgement, Package, Severity
-from findings.page_style import CSS
 
 # How many findings are shown with everything that the report says of them. A page of 10,000 descriptions opens on no phone;
 # the others are there with what is needed to find and mend them, and findings.json beside the page has all of them.

@@ -11,7 +11,7 @@ import re
 from functools import cache
 from typing import Final
 
-from findings.clip import REDACTED
+from common.clip import REDACTED
 
 _UUID: Final = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 

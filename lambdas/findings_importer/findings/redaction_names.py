@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Final
 
-from findings.clip import REDACTED
+from common.clip import REDACTED
 
 # Parts of names in lower case, each with the rest of the name. A word may go on before them (DB_PASSWORD, csrftoken).
 NAMES: Final = {

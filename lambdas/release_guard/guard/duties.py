@@ -25,11 +25,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from common.executions import Attempt
 from common.policy import PipelinePolicy
 from common.pushes import Push
 from common.strict import MalformedError, shown
 from guard.call import GuardCall
-from guard.executions import Attempt
 
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html
 # https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html (RoleSessionName)

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from common.executions import Attempt
 from common.strict import clean, shown
 from guard.call import GuardCall
-from guard.executions import Attempt
 
 SUCCEEDED = "Succeeded"
 SHOWN = 80  # characters: a digest has 71

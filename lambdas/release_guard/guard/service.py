@@ -9,11 +9,11 @@ from typing import Protocol
 
 from common import pushes
 from common.contract import verdict_key
+from common.executions import Attempt
 from common.policy import PipelinePolicy, Policy
 from common.strict import MalformedError, clean
 from guard import duties, verdicts
 from guard.call import GuardCall
-from guard.executions import Attempt
 from guard.history import UnprovenError, approval, built
 
 REASON_LIMIT = 340  # characters of each reason: what is missing is named in full within CodePipeline's 5,000

@@ -1,4 +1,4 @@
-"""Reads what the importer has recorded: the only module of this function that speaks to S3."""
+"""Reads what the importer has recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What CodePipeline says that an execution's actions did: the only module of this function that asks for it.
+"""What CodePipeline says that an execution's actions did.
 
 https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecutions.html
 """
@@ -26,7 +26,8 @@ class CodePipeline(Protocol):
 class Attempt:
     """One run of one action (``ActionExecutionDetail``). All but the names may be missing from CodePipeline's answer.
 
-    ``configuration``: with its variables resolved. ``summary``: of an approval, what the approver wrote.
+    ``configuration``: with its variables resolved. ``summary``: of an approval, what the approver wrote. ``updated``: of a
+    run that has ended, when it did. ``error``: why it failed. ``external``: its id elsewhere, as of a build.
     """
 
     stage: str
@@ -38,6 +39,10 @@ class Attempt:
     variables: Mapping[str, str]
     updated_by: str | None
     summary: str | None
+    updated: datetime | None = None
+    provider: str | None = None
+    error: str | None = None
+    external: str | None = None
 
 
 @dataclass(frozen=True)
@@ -63,14 +68,19 @@ def _attempt(detail: Mapping[str, Any], execution: str) -> Attempt:
     if detail["pipelineExecutionId"] != execution:  # a filter that is not heeded would mix up releases
         raise MalformedError(f"CodePipeline was asked about {execution} and answers {detail['pipelineExecutionId']}")
     given, output = detail.get("input", {}), detail.get("output", {})
+    kind, result = given.get("actionTypeId", {}), output.get("executionResult", {})
     return Attempt(
         stage=detail["stageName"],
         action=detail["actionName"],
         started=detail.get("startTime"),
         status=detail.get("status"),
-        category=given.get("actionTypeId", {}).get("category"),
+        category=kind.get("category"),
         configuration=given.get("resolvedConfiguration", {}),
         variables=output.get("outputVariables", {}),
         updated_by=detail.get("updatedBy"),
-        summary=output.get("executionResult", {}).get("externalExecutionSummary"),
+        summary=result.get("externalExecutionSummary"),
+        updated=detail.get("lastUpdateTime"),
+        provider=kind.get("provider"),
+        error=result.get("errorDetails", {}).get("message"),
+        external=result.get("externalExecutionId"),
     )
