@@ -114,6 +114,7 @@ def test_nothing_is_wrong_with_what_is_right() -> None:
         {"packages": frozenset()},
         {"packages": frozenset({"h11-0.16.0", "h11-0.14.0"})},
         {"mail": "Subject: APPROVAL NEEDED"},
+        {"record": "released"},
     ],
     ids=lambda otherwise: "-".join(otherwise),  # what is in a set has no order that two processes share
 )

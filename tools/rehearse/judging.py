@@ -44,5 +44,7 @@ def differences(ends: Ends, outcome: Outcome, digests: list[str]) -> Iterator[st
     for package in ends.without:
         if package in outcome.packages or not outcome.packages:
             yield f"`resolve` has installed {package}, or nothing"
+    if outcome.record != ends.record:
+        yield f"the release's record says {outcome.record or 'nothing'}, right is {ends.record or 'that there is none'}"
     if ends.asked is not None and bool(outcome.mail) != ends.asked:
         yield f"an approver was {'asked' if outcome.mail else 'not asked'}"

@@ -31,6 +31,7 @@ STARTS = 60.0  # seconds from a push to its execution: two functions' cold start
 QUIET = 6.0  # ... after which an execution that must not begin has not begun
 ENDS = 900.0  # for an execution
 APART = 1.0  # between two pushes of which the second does not wait for the first
+RECORDED = 60.0  # from an execution's end until its record says so: an event, and a function's cold start
 FASTER = 10.0  # AWS's own limits: a function's answer after two minutes instead of 20
 
 
@@ -220,6 +221,8 @@ class _Play:
         if approval is None:
             return
         try:
+            if wrong := seen.behind(approval.link, self.rehearsal.life.emulator):
+                self.trouble.append(wrong)
             self.show.answered(people.APPROVER, step.approval)
             people.answer(approver, approval, step.approval)
         except Exception as error:  # the execution waits on, and is told of when its time is up
@@ -259,6 +262,7 @@ class _Play:
             tools=seen.tools(self.stand_ins.calls(), execution.id),
             packages=seen.packages(self.pipelines.world.folder / execution.id),
             errors=seen.errors(self.pipelines.world.folder / execution.id, at),
+            record=seen.record(emulator, bucket, step.repository, execution.id, RECORDED),
         )
 
     def wrong(self, outcomes: list[Outcome]) -> list[str]:

@@ -17,6 +17,7 @@ SHOP, LIBRARIES = "shop", "libraries"  # pipelines and repositories of pipelines
 STAGING, PRODUCTION = "payments-staging", "payments-production"
 APPROVED, REJECTED = "Approved", "Rejected"
 FINDINGS, PASS = "findings", "pass"
+RELEASED = "released"
 
 DOCKERFILE = "FROM scratch\nCOPY requirements.txt app.py /srv/\nUSER 10001\nEXPOSE 8000\n"
 SAMPLE = ROOT / "tests" / "sample_app"
@@ -36,7 +37,8 @@ class Ends:
     ``verdicts``: ``<scanner> <scope>`` -> verdict of those that must be there (others may, but ``blocked`` lists all that are
     not `pass`). ``hub``: active findings of the repository in Security Hub. ``images``: in ECR. ``runs``: namespace -> number of
     the step whose image runs there, counted from 1; 0 for nothing. ``asked``: whether an approver got a mail. ``brings``, ``without``:
-    ``<name>-<version>`` of packages that `resolve` really installs, or must not."""
+    ``<name>-<version>`` of packages that `resolve` really installs, or must not. ``record``: how the release's record ends; "" for
+    none, because nobody was to be asked."""
 
     status: str
     at: str = ""
@@ -49,6 +51,7 @@ class Ends:
     asked: bool | None = None
     brings: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    record: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ _SCANS = {
 }
 _BEFORE_STAGING = {name: PASS for name in _SCANS if name != "zap staging"}
 _IN_PRODUCTION = Ends(
-    "Succeeded", verdicts=_SCANS, hub=0, images=1, runs={STAGING: 1, PRODUCTION: 1}, asked=True
+    "Succeeded", verdicts=_SCANS, hub=0, images=1, runs={STAGING: 1, PRODUCTION: 1}, asked=True, record=RELEASED
 )  # fmt: skip
 _NOWHERE = {STAGING: 0, PRODUCTION: 0}
 _SCANNED = Ends("Succeeded", verdicts={"snyk dependencies": PASS}, hub=0)
@@ -130,7 +133,7 @@ SCENARIOS = (
             Step(
                 "the fix: httpx 0.28.1, which brings a later h11",
                 "Update httpx",
-                Ends("Succeeded", verdicts=_SCANS, hub=0, archived=1, images=1, runs={STAGING: 2, PRODUCTION: 2}, asked=True,
+                Ends("Succeeded", verdicts=_SCANS, hub=0, archived=1, images=1, runs={STAGING: 2, PRODUCTION: 2}, asked=True, record=RELEASED,
                      without=("h11-0.14.0",)),
             ),
         ),
@@ -155,7 +158,8 @@ SCENARIOS = (
             Step(
                 "a commit without fault, which the approver does not want today",
                 "Show the price with tax",
-                Ends("Failed", "Staging/", "Rejected", _SCANS, hub=0, images=1, runs={STAGING: 1, PRODUCTION: 0}, asked=True),
+                Ends("Failed", "Staging/", "Rejected", _SCANS, hub=0, images=1, runs={STAGING: 1, PRODUCTION: 0}, asked=True,
+                     record="rejected"),
                 approval=REJECTED,
             ),
         ),
@@ -183,7 +187,8 @@ SCENARIOS = (
             Step(
                 "a commit that passes every scan, and does not become ready in production",
                 "Read the rates at the start",
-                Ends("Failed", "Production/", "put back", _SCANS, hub=0, images=2, runs={STAGING: 2, PRODUCTION: 1}, asked=True),
+                Ends("Failed", "Production/", "put back", _SCANS, hub=0, images=2, runs={STAGING: 2, PRODUCTION: 1}, asked=True,
+                     record="failed"),
                 files=_CHANGED,
                 plan=lambda: plans.production_breaks(PRODUCTION),
             ),
@@ -219,12 +224,12 @@ SCENARIOS = (
         "Two commits a second apart: each is an execution of its own commit, and production ends with the later one.",
         (
             # Where the second one is when the first has ended depends on the machine, so the account is looked at once, at the end.
-            Step("a commit without fault", "Show the price with tax", Ends("Succeeded", verdicts=_SCANS, hub=0, asked=True),
+            Step("a commit without fault", "Show the price with tax", Ends("Succeeded", verdicts=_SCANS, hub=0, asked=True, record=RELEASED),
                  wait=False),
             Step(
                 "another one, a second later",
                 "Show the price without tax, too",
-                Ends("Succeeded", verdicts=_SCANS, hub=0, images=2, runs={STAGING: 2, PRODUCTION: 2}, asked=True),
+                Ends("Succeeded", verdicts=_SCANS, hub=0, images=2, runs={STAGING: 2, PRODUCTION: 2}, asked=True, record=RELEASED),
                 files=_CHANGED,
             ),
         ),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 from tools.emulator.process import Emulator
 from tools.rehearse.answers import Approval
@@ -40,7 +42,8 @@ class Outcome:
     """One step's end. ``at``: ``<stage>/<action>`` that failed, "" where none has. ``verdicts``: ``<scanner> <scope>`` -> verdict.
     ``images``: digests in ECR. ``runs``: namespace -> image that has been rolled out there, "" for none; one whose rollout has not
     ended well has " (not rolled out)" behind it. ``digest``: of this execution's image, as sealed. ``mail``: the approval's. ``errors``: what the failed action's build has said of errors, from its log.
-    ``packages``: ``<name>-<version>`` of what `resolve` has really installed."""
+    ``packages``: ``<name>-<version>`` of what `resolve` has really installed. ``record``: how the release's record says that it has
+    ended, "" without one."""
 
     says: str
     pipeline: str
@@ -60,6 +63,7 @@ class Outcome:
     tools: Mapping[str, frozenset[str]] = field(default_factory=dict)
     errors: tuple[str, ...] = ()
     packages: frozenset[str] = frozenset()
+    record: str = ""
 
 
 def failed_at(execution: Execution) -> tuple[str, str]:
@@ -131,6 +135,32 @@ def verdicts(emulator: Emulator, bucket: str, pipeline: str, execution: str) -> 
     return found
 
 
+def record(emulator: Emulator, bucket: str, pipeline: str, execution: str, seconds: float) -> str:
+    """How the release's record says that it has ended; "" without one. An event completes it: waits for that for some time."""
+    key = f"releases/{pipeline}/{execution}/release.json"
+    end = time.monotonic() + seconds
+    while key in keys(emulator, bucket, key):
+        found: dict[str, Any] = json.loads(emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
+        if found["ended"] or time.monotonic() > end:
+            outcome: str = found["outcome"]
+            return outcome
+        time.sleep(0.2)
+    return ""
+
+
+def behind(link: str, emulator: Emulator) -> str:
+    """What an approver finds behind the link of the mail; "" if that is the page of a release that waits for approval."""
+    parts = urlsplit(link)
+    place, _, bucket = parts.path.rpartition("/")
+    key = parse_qs(parts.query).get("prefix", [""])[0]
+    if place != "/s3/object" or not key:
+        return f"the mail's link {link!r} leads to no object of S3"
+    if key not in keys(emulator, bucket, key):
+        return f"the mail's link leads to s3://{bucket}/{key}, which is not there"
+    page = emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    return "" if b"<h1>Waits for approval</h1>" in page else "the page behind the mail's link does not say that it waits"
+
+
 def findings(hub: Any, repository: str) -> tuple[Found, ...]:
     """Of one repository, in Security Hub."""
     return tuple(
@@ -175,8 +205,8 @@ def tools(calls: list[dict[str, Any]], execution: str) -> dict[str, frozenset[st
 
 
 def keep(emulator: Emulator, bucket: str, executions: Path, target: Path) -> None:
-    """Copy all reports, by key, and the builds' logs to a folder that outlives the emulator."""
-    for key in keys(emulator, bucket, "reports/"):
+    """Copy all reports and records, by key, and the builds' logs to a folder that outlives the emulator."""
+    for key in [*keys(emulator, bucket, "reports/"), *keys(emulator, bucket, "releases/")]:
         (target / key).parent.mkdir(parents=True, exist_ok=True)
         (target / key).write_bytes(emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     for log in sorted(executions.glob("*/*/build/build.log")):

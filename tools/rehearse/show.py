@@ -85,6 +85,8 @@ class Show:
                 where = "/".join(one.reports[0].split("/")[:3])
                 copied = f"copied to {kept / where}" if kept else "gone with the emulator, REPORTS=<folder> keeps them"
                 out(f"   {'reports':<14} s3://{bucket}/{where}/: {len(one.reports)} files, {copied}")
+            if one.record:
+                out(f"   {'record':<14} {one.record}: releases/{one.pipeline}/{one.execution}/release.json, index.html")
             for kind, tools in sorted(one.tools.items()):
                 out(f"   {kind:<14} {', '.join(sorted(tools))}")
             if one.mail:

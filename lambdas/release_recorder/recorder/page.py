@@ -20,11 +20,12 @@ _MORE_CSS: Final = """
 table.list{border-collapse:collapse;width:100%;background:var(--card);border:1px solid var(--line);font-size:.9rem}
 .list caption{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .list th,.list td{border-bottom:1px solid var(--line);padding:.5rem .7rem;text-align:left;vertical-align:top;overflow-wrap:anywhere}
+.list th{overflow-wrap:break-word;min-width:7rem}.list th .soft{font-weight:400}
 .list thead th{color:var(--soft);font-weight:500;font-size:.8rem;white-space:nowrap}.list tbody th{font-weight:600}
 .list time{white-space:nowrap;font-variant-numeric:tabular-nums}
-.list tr.stage th{background:var(--code)}
+.list tr.stage>*{background:var(--code)}
 .good{color:var(--good);font-weight:600}.bad{color:var(--bad);font-weight:600}.open{color:var(--warn);font-weight:600}
-.wide{overflow-x:auto}
+.wide{overflow-x:auto}.list .mono{font-size:.76rem}
 .quote{background:var(--card);border:1px solid var(--line);border-left:.3rem solid var(--line);border-radius:.4rem;margin:0;
 padding:.7rem 1rem;overflow-wrap:anywhere}
 """
@@ -70,6 +71,10 @@ def _word(word: str) -> str:
 
 def _mono(text: str) -> str:
     return f'<span class="mono">{_line(text)}</span>' if text else ""
+
+
+def _hash(sha256: str) -> str:
+    return f'<span class="mono soft" title="SHA-256">{_line(sha256)}</span>'
 
 
 def _time(text: str) -> str:
@@ -129,7 +134,7 @@ class _Page:
     def _file(self, text: str, file: File | None) -> str:
         if file is None:
             return ""
-        return f'{self._object(text, file.key)}<br><span class="mono soft" title="SHA-256">{file.sha256}</span>'
+        return f"<div>{self._object(text, file.key)} {_hash(file.sha256)}</div>"
 
     def _facts(self) -> str:
         release = self.release
@@ -155,9 +160,7 @@ class _Page:
         sbom = self.release.sbom
         if sbom is None:
             return '<span class="bad">none</span>'
-        digest = (
-            f'<span class="mono soft" title="SHA-256">{sbom.sha256}</span>' if sbom.sha256 else "too large to be hashed"
-        )
+        digest = _hash(sbom.sha256) if sbom.sha256 else "too large to be hashed"
         return f"{self._object('sbom.cdx.json', sbom.key)}, {sbom.bytes:,} bytes<br>{digest}"
 
     def _approval(self) -> str:
@@ -174,7 +177,7 @@ class _Page:
 
     def _scans(self) -> str:
         rows = [self._scan(one) for one in self.release.evidence]
-        heads = ("Scan", "Verdict", "Findings", "Report", "Verdict's record", "Policy (SHA-256)")
+        heads = ("Scan", "Verdict", "Findings", "Evidence, each with its SHA-256")
         return f"<h2>Verdicts <span>{len(rows)}</span></h2>\n{_table('Every scan that a gate asks for', heads, rows)}"
 
     def _scan(self, one: Evidence) -> str:
@@ -183,14 +186,13 @@ class _Page:
         gates = f'<br><span class="soft">for {_line(", ".join(one.gates))}</span>'
         word = _word(one.verdict) if one.state == "recorded" else _word(one.state)
         counts = ", ".join(f"{number:,} {name}" for name, number in one.counts.items() if number)
+        policy = f"<div>policy {_hash(one.policy_sha256)}</div>" if one.policy_sha256 else ""
         until = f"<br>waivers hold until {_line(one.waived_until)}" if one.waived_until else ""
         return _row(
             f"{title}{gates}",
             f'{word}<br><span class="soft">{_line(one.reason)}</span>',
             f"{_line(counts) or ('none' if one.state == 'recorded' else '')}{until}",
-            self._file("report", one.report),
-            self._file("verdict.json", one.record),
-            _mono(one.policy_sha256),
+            "".join([self._file("report", one.report), self._file("verdict.json", one.record), policy]),
         )
 
     def _waived(self) -> str:
@@ -206,7 +208,7 @@ class _Page:
 
     def _gates(self) -> str:
         rows = [
-            _row(_line(one.gate), _word(one.status) or "not asked yet", _line(one.message), _time(one.ended))
+            _row(_line(one.gate), _word(one.status) or "not asked", _line(one.message), _time(one.ended))
             for one in self.release.gates
         ]
         return f"<h2>Release guard</h2>\n{_table('The answers of the release guard', ('Before', 'Answer', 'Why', 'When'), rows)}"
