@@ -9,6 +9,7 @@ from modules.findings_importer import GUARD, IMPORTER, SEALER
 from modules.function_alarms import watch_function
 from modules.notifications import Topic
 from modules.notifier import NOTIFIER
+from modules.release_record import RECORDER
 from stacks.base import BaseStack
 from stacks.settings import DeliveryPipeline, ScanPipeline, Settings
 
@@ -21,6 +22,8 @@ CONSEQUENCES = {
 OF_DELIVERIES = {
     GUARD: "Runs stop at Publish/guard or Production/guard: nothing unproven goes out, and nothing proven.",
     SEALER: "Runs stop at Build/seal: nothing goes out.",
+    RECORDER: "Runs stop at Staging/record before anybody is asked: nothing goes out. Ends of releases that it failed to record"
+    " three times wait in its dead letters.",
 }
 STARTER = "Commits on {} are not scanned; what it failed to start three times waits in its dead letters."
 

@@ -158,7 +158,9 @@ def behind(link: str, emulator: Emulator) -> str:
     if key not in keys(emulator, bucket, key):
         return f"the mail's link leads to s3://{bucket}/{key}, which is not there"
     page = emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-    return "" if b"<h1>Waits for approval</h1>" in page else "the page behind the mail's link does not say that it waits"
+    return (
+        "" if b"<h1>Waits for approval</h1>" in page else "the page behind the mail's link does not say that it waits"
+    )
 
 
 def findings(hub: Any, repository: str) -> tuple[Found, ...]:
