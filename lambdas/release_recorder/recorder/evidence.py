@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from common import pushes, strict
 from common.clip import one_line
 from common.contract import Record, folder, raw_key, verdict_key
-from common.policy import PipelinePolicy, Scan
+from common.policy import GATES, PipelinePolicy, Scan
 from common.pushes import Push
 from common.strict import MalformedError, clean
 from recorder.model import Evidence, File, Pushed, Sbom, Waived
@@ -38,8 +38,8 @@ class Records(Protocol):
 def collect(records: Records, name: str, pipeline: PipelinePolicy, execution: str) -> tuple[Evidence, ...]:
     """One for each scan that a gate of the pipeline asks for, in the gates' order. ``name``: in pipelines.yaml."""
     gates: dict[Scan, list[str]] = {}
-    for gate, scans in pipeline.required.items():
-        for scan in scans:
+    for gate in GATES:
+        for scan in pipeline.required[gate]:
             gates.setdefault(scan, []).append(gate)
     return tuple(_evidence(records, name, execution, scan, tuple(asked)) for scan, asked in gates.items())
 
