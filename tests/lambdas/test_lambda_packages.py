@@ -75,7 +75,7 @@ SPEAK_TO_AWS: dict[str, set[str]] = {
     "release_recorder": {"handler", "store"},
     "image_sealer": {"handler"},
     "pipeline_starter": {"handler"},
-    "plan_review": set(),
+    "plan_review": {"handler", "comments", "store"},
     "notifier": {"root", "store"},
     "common": {"report_store"},
 }
@@ -302,8 +302,52 @@ def test_the_packaged_notifier_tells(run: Any, aws: Aws, recorded: Recorded) -> 
     assert COMMIT in sent["Message"][0]
 
 
+def test_the_packaged_reviewer_comments(run: Any, aws: Aws, recorded: Recorded) -> None:
+    """A build that failed before it left anything."""
+    event = recorded("codebuild_build_ended")
+    arn = event["detail"]["build-id"]
+    build, first, second = arn.rpartition(":")[2], "1" * 40, "2" * 40
+    one = {
+        "id": arn.rpartition("/")[2],
+        "projectName": "acme-infrastructure-plan",
+        "buildStatus": "FAILED",
+        "sourceVersion": first,
+        "startTime": 1795402800.0,
+        "environment": {"environmentVariables": [{"name": "PULL_REQUEST", "value": "17", "type": "PLAINTEXT"}]},
+    }
+    target = {"repositoryName": "infrastructure", "sourceCommit": first, "destinationCommit": second}
+    pull = {"pullRequestId": "17", "pullRequestStatus": "OPEN", "pullRequestTargets": [target]}
+    aws.answers["BatchGetBuilds"] = (200, json.dumps({"builds": [one]}).encode())
+    aws.answers["GetPullRequest"] = (200, json.dumps({"pullRequest": pull}).encode())
+    aws.answers["GetCommentsForPullRequest"] = (200, b"{}")
+    aws.answers["PostCommentForPullRequest"] = (200, b"{}")
+    result = f"GET /reports/plans/infrastructure/17/{first}/{build}/result.json"
+    aws.answers[result] = (404, NO_SUCH_KEY)
+    said, (line,) = run(
+        "plan_review",
+        event,
+        REVIEW="infrastructure",
+        PROJECT_NAME="acme-infrastructure-plan",
+        REPOSITORY_NAME="infrastructure",
+        REPORTS_BUCKET="reports",
+        AUTHOR="arn:aws:sts::123456789012:assumed-role/acme-infrastructure-review/",
+        CONSOLE="https://console.aws.amazon.com",
+    )
+    assert said == {"said": "posted"}
+    assert [name for name, _ in aws.asked] == [
+        "BatchGetBuilds", "GetPullRequest", result, "GetCommentsForPullRequest", "PostCommentForPullRequest"
+    ]  # fmt: skip
+    sent = json.loads(aws.asked[-1][1])
+    assert sent["content"].startswith(
+        f"**Plan review** `infrastructure`: commit {first}, build of 2026-11-23T03:00:00Z\n\n**Not reviewed in full"
+    )
+    assert (sent["beforeCommitId"], sent["afterCommitId"]) == (second, first)
+    assert line["failed"] is True
+
+
 def test_this_module_runs_every_function() -> None:
     """A function that is added gets a run of its package here."""
     assert FUNCTIONS == [
-        "findings_importer", "image_sealer", "notifier", "pipeline_starter", "release_guard", "release_recorder",
+        "findings_importer", "image_sealer", "notifier", "pipeline_starter", "plan_review", "release_guard",
+        "release_recorder",
     ]  # fmt: skip
