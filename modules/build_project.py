@@ -15,6 +15,7 @@ from cdktf_cdktf_provider_aws.codebuild_project import (
     CodebuildProjectEnvironmentEnvironmentVariable,
     CodebuildProjectLogsConfig,
     CodebuildProjectLogsConfigCloudwatchLogs,
+    CodebuildProjectSecondarySources,
     CodebuildProjectSource,
     CodebuildProjectVpcConfig,
 )
@@ -24,6 +25,7 @@ from modules.account import Account
 from modules.encryption import Key
 from modules.function import LOG_DAYS
 from modules.iam import Role, Statement, allow, when
+from modules.source import Repository
 
 # The service takes 25,600 characters of an inline buildspec (undocumented); half-read scripts are no place to find out.
 BUILDSPEC_LIMIT = 20_000
@@ -67,7 +69,12 @@ def literal(text: str) -> str:
 
 
 class BuildProject:
-    """A CodeBuild project that runs as an action of a pipeline."""
+    """A CodeBuild project that runs as an action of a pipeline or, with ``source``, of its own on commits of a repository.
+
+    ``secondary``: a second checkout of the same repository, as CODEBUILD_SRC_DIR_<secondary>; whoever starts the build says
+    which commit (StartBuild's ``secondarySourcesVersionOverride``).
+    https://docs.aws.amazon.com/codebuild/latest/userguide/sample-multi-in-out.html
+    """
 
     def __init__(
         self,
@@ -87,6 +94,8 @@ class BuildProject:
         timeout_minutes: int = 30,
         vpc: Vpc | None = None,
         test_reports: bool = False,
+        source: Repository | None = None,
+        secondary: str | None = None,
     ) -> None:
         self.name = name
         log_group = f"/aws/codebuild/{name}"
@@ -117,6 +126,7 @@ class BuildProject:
                     [f"{account.arn('logs', f'log-group:{log_group}')}:*"],
                 ),
                 *(_allow_test_reports(account, name) if test_reports else ()),
+                *([source.allow_clone()] if source else ()),
                 *statements,
                 *(_allow_vpc(account, vpc) if vpc else ()),
             ],
@@ -131,8 +141,19 @@ class BuildProject:
             # The service keeps a queued build for 8 hours by default; nobody waits that long for an answer.
             queued_timeout=60,
             encryption_key=key.arn,
-            source=CodebuildProjectSource(type="CODEPIPELINE", buildspec=literal(buildspec)),
-            artifacts=CodebuildProjectArtifacts(type="CODEPIPELINE"),
+            source=CodebuildProjectSource(
+                type="CODECOMMIT" if source else "CODEPIPELINE",
+                location=source.clone_url if source else None,
+                buildspec=literal(buildspec),
+            ),
+            secondary_sources=[
+                CodebuildProjectSecondarySources(
+                    type="CODECOMMIT", location=source.clone_url, source_identifier=secondary
+                )
+            ]
+            if source and secondary
+            else None,
+            artifacts=CodebuildProjectArtifacts(type="NO_ARTIFACTS" if source else "CODEPIPELINE"),
             environment=CodebuildProjectEnvironment(
                 type="LINUX_CONTAINER",
                 compute_type=compute_type,

@@ -100,7 +100,7 @@ class DeadLetters:
 class Rule:
     """An event rule with one target.
 
-    A pipeline as target needs ``role_arn``; a Lambda function, SNS topic or SQS queue must have none: they take a
+    A pipeline or a build project as target needs ``role_arn``; a Lambda function, SNS topic or SQS queue must have none: they take a
     resource policy. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
     """
 

@@ -91,10 +91,10 @@ def _pipeline(name: str, resource: Stack, resources: Stack) -> Iterator[str]:
 
 def _target(name: str, resource: Stack, resources: Stack) -> Iterator[str]:
     arn = json.dumps(resource.get("arn", ""))
-    to_pipeline = "aws_codepipeline" in arn or ":codepipeline:" in arn
-    if to_pipeline and not resource.get("role_arn"):
-        yield "a pipeline as target needs role_arn"
-    if not to_pipeline and resource.get("role_arn"):
+    by_role = any(word in arn for word in ("aws_codepipeline", ":codepipeline:", "aws_codebuild", ":codebuild:"))
+    if by_role and not resource.get("role_arn"):
+        yield "a pipeline or a build project as target needs role_arn"
+    if not by_role and resource.get("role_arn"):
         yield "a function, topic or queue as target takes a resource policy and no role_arn"
 
 

@@ -71,6 +71,25 @@ class Repository:
             "detail": detail,
         }
 
+    def pull_request_pattern(self, destinations: Sequence[BranchPattern] | None) -> dict[str, Any]:
+        """EventBridge pattern of a pull request that is made, or gets another commit, and is open. ``destinations``: full
+        references (``refs/heads/main``) or beginnings of them; None for any.
+
+        https://docs.aws.amazon.com/codecommit/latest/userguide/monitoring-events.html#pullRequestCreated
+        """
+        detail: dict[str, Any] = {
+            "event": ["pullRequestCreated", "pullRequestSourceBranchUpdated"],
+            "pullRequestStatus": ["Open"],
+        }
+        if destinations is not None:
+            detail["destinationReference"] = [one if isinstance(one, str) else dict(one) for one in destinations]
+        return {
+            "source": ["aws.codecommit"],
+            "detail-type": ["CodeCommit Pull Request State Change"],
+            "resources": [self.arn],
+            "detail": detail,
+        }
+
 
 def make_repository(scope: TerraformStack, id_: str, name: str) -> None:
     """Create a repository. Terraform refuses to destroy it: it holds the only copy of somebody's source.

@@ -25,6 +25,7 @@ from stacks.findings import Findings
 from stacks.foundation import Foundation
 from stacks.governance import Governance
 from stacks.policy import POLICY_FILE, policy_json
+from stacks.review import ReviewStack
 from stacks.scan import ScanStack, own_buildspec
 from stacks.settings import MistakesError, ScanPipeline, Settings
 
@@ -61,6 +62,8 @@ def build_app(settings: Settings, outdir: Path, scratch: Path) -> App:
         stack = kind(app, name, settings, sources)  # type: ignore[call-arg]  # every pipeline's stack takes the sources
         for predecessor in (foundation, findings, governance):
             stack.add_dependency(predecessor)
+    for name in settings.reviews:
+        ReviewStack(app, name, settings, sources).add_dependency(foundation)
     return app
 
 
@@ -90,7 +93,6 @@ def synthesize(settings: Settings) -> list[Written]:
                     " or make this one writable"
                 ]
             ) from None
-    order = list(dict.fromkeys(["foundation", "findings", "governance", *settings.pipelines]))
     return [
         Written(
             name,
@@ -98,7 +100,7 @@ def synthesize(settings: Settings) -> list[Written]:
             data=sum(len(group) for group in stacks[name].get("data", {}).values()),
             after=tuple(manifest["stacks"][name]["dependencies"]),
         )
-        for name in order
+        for name in settings.stack_names()
     ]
 
 
@@ -127,6 +129,7 @@ def _sources(settings: Settings, scratch: Path) -> Sources:
             "image_sealer": function_package(lambdas, "image_sealer", {}),
             "pipeline_starter": function_package(lambdas, "pipeline_starter", {}),
             "notifier": function_package(lambdas, "notifier", policy | {"notify.json": notify_json(settings)}),
+            "plan_review": function_package(lambdas, "plan_review", {}),
         },
         scripts=scripts,
         scripts_sha256=sha256_hex(scripts),

@@ -100,7 +100,7 @@ class BaseStack(TerraformStack):
     def context(
         self,
         name: str,
-        pipeline: declared.ScanPipeline | declared.DeliveryPipeline,
+        pipeline: declared.Released,
         key: Key,
         sources: Sources,
         *,

@@ -13,6 +13,8 @@ from modules.names import identifier
 from modules.notifications import Topic, make_topic
 from modules.notifier import NOTIFIED, NOTIFIER
 from modules.release_record import RECORDER, RELEASES
+from modules.review_build import PLAN_DAYS, PLANS
+from modules.review_comment import REVIEW_DAYS, REVIEWS, reviewer
 from modules.source import make_repository
 from modules.storage import Bucket, Expiry, make_access_log_bucket, make_bucket
 from stacks.base import BaseStack, Sources
@@ -48,16 +50,23 @@ class Foundation(BaseStack):
         )
 
         reports = Bucket.named(account, "reports", key)
+        reviewers = [reviewer(name) for name in settings.reviews]
         make_bucket(
             self,
             "reports",
             reports,
             access_logs=access_logs,
             access_logs_policy=logs_policy,
+            expiries=[Expiry(f"{PLANS}/", PLAN_DAYS), Expiry(f"{REVIEWS}/", REVIEW_DAYS)] if settings.reviews else [],
             statements=[
-                self._only("OnlyTheImporterJudges", IMPORTER, reports.objects(*JUDGED, PUSHES)),
-                self._only("OnlyTheNotifierTells", NOTIFIER, reports.objects(NOTIFIED)),
-                self._only("OnlyTheRecorderRecords", RECORDER, reports.objects(RELEASES)),
+                self._only("OnlyTheImporterJudges", reports.objects(*JUDGED, PUSHES), IMPORTER),
+                self._only("OnlyTheNotifierTells", reports.objects(NOTIFIED), NOTIFIER),
+                self._only("OnlyTheRecorderRecords", reports.objects(RELEASES), RECORDER),
+                *(
+                    [self._only("OnlyReviewersReview", reports.objects(f"{REVIEWS}/*"), *reviewers)]
+                    if reviewers
+                    else []
+                ),
             ],
         )
 
@@ -99,14 +108,14 @@ class Foundation(BaseStack):
                     emails=pipeline.approval.emails,
                     services=[],
                 )
-        created = {p.repository.name for p in settings.pipelines.values() if p.repository.create}
-        for repository in sorted(created):
+        every = (*settings.pipelines.values(), *settings.reviews.values())
+        for repository in sorted({one.repository.name for one in every if one.repository.create}):
             make_repository(self, f"repository_{identifier(repository)}", repository)
 
-    def _only(self, sid: str, function: str, objects: list[str]) -> Statement:
-        """Nobody but one function's role writes or deletes ``objects``, whatever else allows it."""
-        writer = self.account.role_arn(self.names.role(function))
+    def _only(self, sid: str, objects: list[str], *functions: str) -> Statement:
+        """Nobody but these functions' roles writes or deletes ``objects``, whatever else allows it."""
+        writers = [self.account.role_arn(self.names.role(function)) for function in functions]
         actions = ["s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"]
         return grant(
-            sid, "AWS", ["*"], actions, objects, when("ArnNotEquals", "aws:PrincipalArn", writer), effect="Deny"
+            sid, "AWS", ["*"], actions, objects, when("ArnNotEquals", "aws:PrincipalArn", *writers), effect="Deny"
         )

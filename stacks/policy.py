@@ -12,13 +12,13 @@ from urllib.parse import urlsplit
 
 from modules.names import Names
 from modules.scanners import SCANNERS
-from stacks.settings import DeliveryPipeline, ScanPipeline, Settings
+from stacks.settings import DeliveryPipeline, Released, Settings
 
 SCHEMA = 1
 POLICY_FILE = "policy.json"  # its name in the packages
 
 
-def scanners_of(pipeline: DeliveryPipeline | ScanPipeline) -> list[str]:
+def scanners_of(pipeline: Released) -> list[str]:
     """Ids of the scanners that a pipeline runs."""
     if isinstance(pipeline, DeliveryPipeline):
         return ["git-secrets", *pipeline.scanners, "ecr", "zap"]

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 
 from modules.names import ARTIFACT_PREFIX, BUCKET, Names
 from stacks import setting_values as values
-from stacks.setting_models import DeliveryPipeline, S3Backend, SettingsFile
+from stacks.setting_models import DeliveryPipeline, HttpBackend, LocalBackend, ReviewPipeline, S3Backend, SettingsFile
 from stacks.yaml_source import Document, Problem
 
-# What the names of a pipeline's roles end in beside the pipeline's own name: its builds, its starter, its approval.
+# What the names of a pipeline's roles end in beside the pipeline's own name: its builds, its starter, its approval; of a
+# review: its build, its function, its event rule.
 # "payments" with the build "snyk" and a pipeline "payments-snyk" would be one role. Names: modules/names.py.
 ENDINGS = (
     "resolve", "snyk", "snyk-code", "snyk-container", "grype", "git-secrets", "image", "push", "ecr", "zap",
     "staging-deploy", "production-deploy", "starter", "approval", "events",
+    "plan", "review", "pull-requests",
 )  # fmt: skip
 PROJECT_WIDE = ("findings-importer", "release-guard", "release-recorder", "notifications")
 
@@ -41,9 +43,12 @@ def colliding_names(document: Document) -> Iterator[Problem]:
             f" /{project}/snyk/token; choose another project name, or set the names under snyk:",
         )
     prefixes: dict[str, str] = {}
-    for name in pipelines:
-        first = prefixes.setdefault(names.artifact_prefix(name), name)
+    for name, pipeline in pipelines.items():
         path = ("pipelines", name)
+        # A review is none of CodePipeline's and has no artifacts.
+        first = name
+        if not (isinstance(pipeline, dict) and pipeline.get("kind") == "review"):
+            first = prefixes.setdefault(names.artifact_prefix(name), name)
         if first != name:
             yield at(
                 document,
@@ -82,6 +87,7 @@ def contradictions(found: SettingsFile, document: Document) -> Iterator[Problem]
             ' excluded; write terraform: ">= 1.11.0" (in 1.10 it is experimental)',
         )
     yield from _accounts(found, document)
+    yield from _reviews(found, document)
     for path, key, region in _keys(found):
         wrong = _elsewhere(values.arn(key), region)
         if wrong:
@@ -139,6 +145,30 @@ def _accounts(found: SettingsFile, document: Document) -> Iterator[Problem]:
         account, said = account or parts.account, said if account else f"pipelines.{name}.repository"
 
 
+def _reviews(found: SettingsFile, document: Document) -> Iterator[Problem]:
+    """A review plans what the other pipelines are, against their state."""
+    reviews = [name for name, pipeline in found.pipelines.items() if isinstance(pipeline, ReviewPipeline)]
+    for name in reviews:
+        path = ("pipelines", name, "kind")
+        if len(reviews) == len(found.pipelines):
+            yield at(document, path, "there is nothing to review; write a pipeline of kind scan or delivery, too")
+        match found.backend:
+            case LocalBackend():
+                yield at(
+                    document,
+                    path,
+                    "the build that plans cannot reach a state that is a file on somebody's machine; write backend:"
+                    " {type: s3, bucket: ...}",
+                )
+            case HttpBackend():
+                yield at(
+                    document,
+                    path,
+                    "the state behind HTTP takes a password, and in the build that plans any branch's code could read"
+                    " it; write backend: {type: s3, bucket: ...}, or plan in your own CI (docs/plan-review.md)",
+                )
+
+
 def _elsewhere(arn: values.Arn, region: str) -> str | None:
     """What is wrong if something is not in ``region``, where its user is."""
     partition = values.partition(region)
@@ -155,7 +185,9 @@ def _keys(found: SettingsFile) -> Iterator[tuple[tuple[str, ...], str, str]]:
     """Where a key is named, its ARN, and the region that it must be in."""
     if isinstance(found.backend, S3Backend) and found.backend.kms_key:
         yield ("backend", "kms_key"), found.backend.kms_key, found.backend.region or found.region
-    snyks = {("snyk",): found.snyk} | {("pipelines", name, "snyk"): p.snyk for name, p in found.pipelines.items()}
+    snyks = {("snyk",): found.snyk} | {
+        ("pipelines", name, "snyk"): p.snyk for name, p in found.pipelines.items() if not isinstance(p, ReviewPipeline)
+    }
     for path, snyk in snyks.items():
         if snyk.kms_key:
             yield (*path, "kms_key"), snyk.kms_key, found.region

@@ -76,9 +76,7 @@ def _wrong(kind: str, error: ErrorDetails, path: Path, document: Document, root:
         return str(context["error"])
     if kind in ("missing", "union_tag_not_found"):
         # Without its kind, nobody knows which model's description would do.
-        return (
-            f"missing key; needed: {right or ('scan or delivery' if path[0] == 'pipelines' else 'local, s3 or http')}"
-        )
+        return f"missing key; needed: {right or ('scan, delivery or review' if path[0] == 'pipelines' else 'local, s3 or http')}"
     if kind in ("literal_error", "union_tag_invalid"):
         allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
         found = context.get("tag", value)

@@ -23,6 +23,7 @@ from stacks import setting_values as values
 Severity = Literal["critical", "high", "medium", "low", "informational"]
 ScannerId = Literal["git-secrets", "snyk", "snyk-code", "snyk-container", "grype", "ecr", "zap"]
 Verifier = Literal["snyk", "snyk-code", "snyk-container", "grype"]
+ComputeType = Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"]
 _READS_IMAGE = {"snyk-container", "grype"}
 
 _M = TypeVar("_M", bound=BaseModel)
@@ -230,10 +231,17 @@ class _Pipeline(_Model):
     snyk: Snyk = Field(default_factory=Snyk.model_construct, description="other credentials than the project's")
 
 
+def _patterns(branches: list[str]) -> list[str | dict[str, str]] | None:
+    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html ; None for every branch."""
+    if "*" in branches:
+        return None
+    return [{"prefix": branch.removesuffix("*")} if branch.endswith(("/", "*")) else branch for branch in branches]
+
+
 class ScanPipeline(_Pipeline):
     """commit -> Snyk."""
 
-    kind: Literal["scan"] = Field(description="scan or delivery")
+    kind: Literal["scan"] = Field(description="scan, delivery or review")
     branches: Annotated[list[values.BranchPattern], AfterValidator(values.unique)] = Field(
         min_length=1, description='branches to scan: main, feature/ (a beginning), release-*, or "*" for all'
     )
@@ -241,15 +249,8 @@ class ScanPipeline(_Pipeline):
     buildspec: values.RelativePath | None = Field(None, description="your own file that resolves dependencies")
 
     def branch_patterns(self) -> list[str | dict[str, str]] | None:
-        """What ``referenceName`` of an EventBridge pattern takes; None for every branch.
-
-        https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html
-        """
-        if "*" in self.branches:
-            return None
-        return [
-            {"prefix": branch.removesuffix("*")} if branch.endswith(("/", "*")) else branch for branch in self.branches
-        ]
+        """What ``referenceName`` of an EventBridge pattern takes; None for every branch."""
+        return _patterns(self.branches)
 
 
 class Build(_Model):
@@ -261,9 +262,7 @@ class Build(_Model):
     test_reports: values.Glob | None = Field(
         None, description="where the script leaves JUnit XML, such as reports/*.xml"
     )
-    compute: Literal["BUILD_GENERAL1_SMALL", "BUILD_GENERAL1_MEDIUM", "BUILD_GENERAL1_LARGE"] = Field(
-        "BUILD_GENERAL1_MEDIUM", description="size of the build's machine"
-    )
+    compute: ComputeType = Field("BUILD_GENERAL1_MEDIUM", description="size of the build's machine")
     timeout: values.BuildMinutes = Field(30, description="minutes, 5 to 2160")
 
 
@@ -334,7 +333,7 @@ def _one_reads_the_image(scanners: list[Verifier]) -> list[Verifier]:
 class DeliveryPipeline(_Pipeline):
     """commit -> production."""
 
-    kind: Literal["delivery"] = Field(description="scan or delivery")
+    kind: Literal["delivery"] = Field(description="scan, delivery or review")
     branch: values.BranchName = Field("main", description="the branch that is delivered")
     image: values.ImageName = Field(description="the image's exact name in the manifests, without tag")
     other_images: Annotated[list[values.PinnedImage], AfterValidator(values.unique)] = Field(
@@ -354,7 +353,37 @@ class DeliveryPipeline(_Pipeline):
     approval: Approval = Field(description="who approves")
 
 
-Pipeline = Annotated[ScanPipeline | DeliveryPipeline, Field(discriminator="kind")]
+class ReviewPipeline(_Model):
+    """pull request of the repository that holds this project -> a comment on what its plan would do. No CodePipeline."""
+
+    kind: Literal["review"] = Field(description="scan, delivery or review")
+    repository: Annotated[Repository, _Alone("name")] = Field(
+        description="name or ARN of the CodeCommit repository that holds this project, or {name: ..., create: true}"
+    )
+    branches: Annotated[list[values.BranchPattern], AfterValidator(values.unique)] = Field(
+        default_factory=lambda: ["main"],
+        min_length=1,
+        description='branches whose pull requests are reviewed: main, release-* (a beginning), or "*" for all',
+    )
+    settings: values.RelativePath = Field("pipelines.yaml", description="this file's path in that repository")
+    checks: Annotated[list[values.MakeTarget], AfterValidator(values.unique)] = Field(
+        default_factory=lambda: ["check"], description="targets of the Makefile that must succeed; [] for none"
+    )
+    compute: ComputeType = Field("BUILD_GENERAL1_MEDIUM", description="size of the build's machine")
+    timeout: values.BuildMinutes = Field(60, description="minutes, 5 to 2160")
+
+    def destinations(self) -> list[str | dict[str, str]] | None:
+        """What ``destinationReference`` of an EventBridge pattern takes; None for every branch."""
+        patterns = _patterns(self.branches)
+        return patterns and [
+            {"prefix": f"refs/heads/{one['prefix']}"} if isinstance(one, dict) else f"refs/heads/{one}"
+            for one in patterns
+        ]
+
+
+# What has a pipeline in CodePipeline, and what stands beside it under ``pipelines:``.
+Released = ScanPipeline | DeliveryPipeline
+Pipeline = Annotated[ScanPipeline | DeliveryPipeline | ReviewPipeline, Field(discriminator="kind")]
 
 
 class SettingsFile(_Model):
@@ -381,10 +410,19 @@ class SettingsFile(_Model):
 
 
 class Settings(SettingsFile):
-    """Checked and complete: what depends on other settings is filled in, pipelines hold their merged gate and snyk."""
+    """Checked and complete: what depends on other settings is filled in, pipelines hold their merged gate and snyk.
 
+    ``pipelines`` are those that CodePipeline runs; a review is none of them and stands in ``reviews``.
+    """
+
+    pipelines: dict[str, Released]  # type: ignore[assignment]  # load() has taken the reviews out
+    reviews: dict[str, ReviewPipeline]
     source: Path  # the file that was read
     pipelines_variable: str | None  # PIPELINES as it was given, for printed commands
     outdir: Path
     buildspecs: dict[str, str]  # pipeline -> text of its own buildspec
     warnings: list[str]
+
+    def stack_names(self) -> list[str]:
+        """Every stack, in the order of deployment."""
+        return list(dict.fromkeys([*values.OTHER_STACKS, *self.pipelines, *self.reviews]))

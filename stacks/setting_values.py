@@ -424,6 +424,11 @@ BranchPattern = Annotated[
 ]
 
 
+MakeTarget = Annotated[
+    str, Text("[a-z][a-z0-9-]*", "a target of the Makefile: lower-case letters, digits and hyphens, a letter first", 40)
+]
+
+
 def _date(value: object) -> object:
     if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
         try:

@@ -29,7 +29,9 @@ from stacks.setting_models import (
     GateRule,
     HttpBackend,
     LocalBackend,
+    Released,
     Repository,
+    ReviewPipeline,
     S3Backend,
     ScanPipeline,
     Settings,
@@ -45,7 +47,7 @@ from stacks.yaml_source import Document, NotYaml, Problem, decode, parse
 
 __all__ = [
     "Approval", "Build", "DeliveryPipeline", "Environment", "Gate", "GateRule", "HttpBackend", "LocalBackend",
-    "MistakesError", "Repository", "S3Backend", "ScanPipeline", "Settings", "SettingsError", "Singletons", "Snyk", "Vpc", "Waiver",
+    "MistakesError", "Released", "Repository", "ReviewPipeline", "S3Backend", "ScanPipeline", "Settings", "SettingsError", "Singletons", "Snyk", "Vpc", "Waiver",
     "Zap", "load", "schema",
 ]  # fmt: skip
 
@@ -90,7 +92,9 @@ def load(environ: Mapping[str, str], root: Path, *, today: date | None = None) -
     complete = _complete(found)
     warned = _warnings(complete, document, today or datetime.now(UTC).date())
     return Settings.model_construct(
-        **{name: getattr(complete, name) for name in SettingsFile.model_fields},
+        **{name: getattr(complete, name) for name in SettingsFile.model_fields if name != "pipelines"},
+        pipelines={name: one for name, one in complete.pipelines.items() if not isinstance(one, ReviewPipeline)},
+        reviews={name: one for name, one in complete.pipelines.items() if isinstance(one, ReviewPipeline)},
         source=source,
         pipelines_variable=variable,
         outdir=Path(environ.get("CDKTF_OUTDIR") or root / "cdktf.out"),
@@ -194,8 +198,11 @@ def _complete(found: SettingsFile) -> SettingsFile:
         lockfile = knows_lockfile(found) if backend.lockfile is None else backend.lockfile
         derived = {"region": found.region, "prefix": found.project}
         backend = over(backend, backend.model_copy(update=derived)).model_copy(update={"lockfile": lockfile})
-    pipelines = {}
+    pipelines: dict[str, Released | ReviewPipeline] = {}
     for name, pipeline in found.pipelines.items():
+        if isinstance(pipeline, ReviewPipeline):
+            pipelines[name] = pipeline
+            continue
         update: dict[str, object] = {
             "gate": pipeline.gate.over(found.gate),
             "snyk": over(pipeline.snyk, snyk),

@@ -84,9 +84,9 @@ def emit(source: Path, outdir: Path) -> Emitted:
 
 def read(settings: Any, folder: Path) -> Emitted:
     """The output that stands in ``folder``, in the order of its deployment."""
-    names = dict.fromkeys(["foundation", "findings", "governance", *settings.pipelines])
     stacks = {
-        name: json.loads((folder / "stacks" / name / "cdk.tf.json").read_text(encoding="utf-8")) for name in names
+        name: json.loads((folder / "stacks" / name / "cdk.tf.json").read_text(encoding="utf-8"))
+        for name in settings.stack_names()
     }
     return Emitted(settings, folder, stacks)
 

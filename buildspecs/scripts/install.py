@@ -14,6 +14,7 @@ import shutil
 import tarfile
 import urllib.error
 import urllib.request
+import zipfile
 from typing import IO
 
 from common import BIN, HERE, Failure, main
@@ -85,14 +86,17 @@ def install(name: str) -> None:
 
 
 def _member(data: bytes, name: str, url: str) -> bytes:
-    """One plain file out of a .tar.gz, read, never extracted: its path in the archive means nothing here."""
+    """One plain file out of a .tar.gz or .zip, read, never extracted: its path in the archive means nothing here."""
     try:
+        if url.endswith(".zip"):
+            with zipfile.ZipFile(io.BytesIO(data)) as zipped:
+                return zipped.read(name)
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
             content = archive.extractfile(name)
             if content is None:
                 raise Failure(f"{url}: {name} in it is no plain file")
             return content.read()
-    except (tarfile.TarError, KeyError, EOFError) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, KeyError, EOFError) as error:
         raise Failure(f"{url}: no readable {name} in it: {error}") from error
 
 

@@ -31,7 +31,8 @@ def generalized(resource: str, emitted: Any) -> str:
         return "logs own group:*" if re.fullmatch(r"log-group:/aws/(codebuild|lambda)/[\w-]+:\*", rest) else rest
     if service == "s3":
         rest = rest.partition("/")[2]
-        for name in sorted(emitted.settings.pipelines, key=len, reverse=True):
+        rest = re.sub(r"^.*/\*\.tfstate$", "<state>/*.tfstate", rest)
+        for name in sorted((*emitted.settings.pipelines, *emitted.settings.reviews), key=len, reverse=True):
             prefix = f"{emitted.settings.project}-{name}"[:20]
             rest = rest.replace(f"/{name}/", "/<pipeline>/").replace(f"{prefix}/", "<prefix>/")
         rest = re.sub(r"^reports/<pipeline>/\*/[a-z-]+/", "reports/<pipeline>/*/<scan>/", rest)
@@ -89,7 +90,7 @@ def test_roles_trust_one_service_of_this_account(emitted: Any) -> None:
             assert source is not None
             assert source[0].endswith(f":project/{role['name']}")
         elif service == "events.amazonaws.com":
-            rule = emitted.stacks[stack]["resource"]["aws_cloudwatch_event_rule"]["commit_event"]["name"]
+            rule = emitted.stacks[stack]["resource"]["aws_cloudwatch_event_rule"][name.removesuffix("_role")]["name"]
             assert source is not None
             assert source[0].endswith(f":rule/{rule}")
         else:
@@ -150,6 +151,8 @@ WRITERS = {
 def test_what_is_believed_has_one_writer(emitted: Any) -> None:
     own: dict[tuple[str, str], set[str]] = {writer: set() for writer in WRITERS}
     for stack, name, document in identity_documents(emitted):
+        if stack in emitted.settings.reviews:
+            continue  # test_only_the_reviewer_writes_what_reviewers_read
         for statement in statements(document):
             if "s3:PutObject" in statement["actions"]:
                 for resource in statement["resources"]:
@@ -172,6 +175,57 @@ def test_what_is_believed_has_one_writer(emitted: Any) -> None:
         assert role.endswith(f":role/{iam['name']}")
         assert own[writer]
         assert own[writer] <= {plain(resource) for resource in deny["resources"]}
+
+
+def test_only_the_reviewer_writes_what_reviewers_read(emitted: Any) -> None:
+    foundation = emitted.stacks["foundation"]["data"]["aws_iam_policy_document"]["reports_policy_document"]
+    denies = [one for one in statements(foundation) if one["sid"] == "OnlyReviewersReview"]
+    assert len(denies) == bool(emitted.settings.reviews)
+    for deny in denies:
+        assert deny["effect"] == "Deny"
+        assert {"s3:PutObject", "s3:DeleteObject", "s3:DeleteObjectVersion"} == set(deny["actions"])
+        assert [plain(resource) for resource in deny["resources"]] == ["reviews/*"]
+        [condition] = deny["condition"]
+        assert (condition["test"], condition["variable"]) == ("ArnNotEquals", "aws:PrincipalArn")
+        roles = [emitted.stacks[name]["resource"]["aws_iam_role"]["reviewer_role"] for name in emitted.settings.reviews]
+        assert [arn.partition(":role/")[2] for arn in condition["values"]] == [role["name"] for role in roles]
+    for stack in emitted.settings.reviews:
+        written = {build: [plain(r) for a, r in allowed(emitted, stack, build) if a == "s3:PutObject"]
+                   for build in ("Review_plan", "reviewer", "pull_request")}  # fmt: skip
+        assert written == {
+            "Review_plan": [f"plans/{stack}/*"], "reviewer": [f"reviews/{stack}/*/index.html"], "pull_request": []
+        }  # fmt: skip
+
+
+def test_the_build_of_a_branch_reads_state_and_scripts_and_nothing_else(emitted: Any) -> None:
+    """A hostile branch runs in it. docs/threat-model.md lists these."""
+    for stack in emitted.settings.reviews:
+        found = allowed(emitted, stack, "Review_plan")
+        assert {action for action, _ in found} <= {
+            *("codecommit:GitPull", "kms:Decrypt", "kms:DescribeKey", "kms:GenerateDataKey", "kms:ListAliases"),
+            *("logs:CreateLogStream", "logs:PutLogEvents", "s3:GetObject", "s3:ListBucket", "s3:PutObject"),
+        }
+        backend = emitted.settings.backend
+        assert [plain(r) for a, r in found if a == "s3:GetObject" and "-artifacts-" in r] == [
+            emitted.stacks["foundation"]["resource"]["aws_s3_object"]["scripts"]["key"]
+        ]
+        state = f"arn:${{data.aws_partition.current.partition}}:s3:::{backend.bucket}"
+        others = [r for a, r in found if a in ("s3:GetObject", "s3:ListBucket") and "-artifacts-" not in r]
+        assert sorted(others) == [state, f"{state}/{backend.prefix}/*.tfstate"]
+
+
+def test_a_plan_may_look_up_what_the_stacks_look_up(emitted: Any) -> None:
+    """Terraform reads data sources also without refresh. LOOKUPS has each type that is emitted, and no other."""
+    from modules.review_build import LOOKUPS
+
+    kinds = {kind for content in emitted.stacks.values() for kind in content.get("data", {})}
+    assert kinds == set(LOOKUPS)
+    for stack in emitted.settings.reviews:
+        asked = {
+            (a, "*" if r == "*" else "key") for a, r in allowed(emitted, stack, "Review_plan") if a.startswith("kms:")
+        }
+        wanted = {one for actions in LOOKUPS.values() for one in actions}
+        assert asked - {("kms:Decrypt", "key"), ("kms:GenerateDataKey", "key")} == wanted
 
 
 def test_a_build_writes_only_its_own_raw_report(emitted: Any) -> None:
@@ -200,7 +254,9 @@ def test_policy_sids_are_unique_and_plain(emitted: Any) -> None:
 def test_key_use_is_bound_to_a_service(emitted: Any) -> None:
     for stack, name, document in identity_documents(emitted):
         for statement in statements(document):
-            if any(action.startswith("kms:") for action in statement["actions"]):
+            # A plan looks the key up by its alias: that is no use of it, and no service is in between.
+            looked_up = {"kms:ListAliases", "kms:DescribeKey"} if name == "Review_plan_permissions" else set()
+            if any(action.startswith("kms:") for action in set(statement["actions"]) - looked_up):
                 variables = {condition["variable"] for condition in statement.get("condition", ())}
                 assert "kms:ViaService" in variables, f"{stack} {name} {statement['sid']}"
                 assert "*" not in statement["resources"]

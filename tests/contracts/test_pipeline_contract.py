@@ -227,6 +227,8 @@ def test_event_targets(emitted: Any) -> None:
                 "sourceRevisions": [{"actionName": "Source", "revisionType": "COMMIT_ID", "revisionValue": "0" * 40}]
             }
             assert transformer["input_paths"] == {"commit": "$.detail.commitId"}
+        elif "aws_codebuild_project" in target["arn"]:
+            assert target.get("role_arn"), f"{stack} {name}: a build project as target needs a role"
         else:
             assert ":sns:" in target["arn"] or "aws_lambda_function" in target["arn"], f"{stack} {name}"
             assert "role_arn" not in target, f"{stack} {name}: takes a resource policy, not a role"

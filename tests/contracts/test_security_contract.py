@@ -124,7 +124,8 @@ def test_buckets_are_private_versioned_logged_and_encrypted(emitted: Any) -> Non
 
 
 def test_evidence_is_kept(emitted: Any) -> None:
-    """Reports, releases, pushes and scripts do not expire; what is overwritten stays 30 days; access is logged for a year."""
+    """Reports, releases, pushes and scripts do not expire; what is overwritten stays 30 days; access is logged for a year.
+    Plans and what was said of them are no evidence: they end."""
     for name in buckets(emitted):
         rules = companion(emitted, "aws_s3_bucket_lifecycle_configuration", name)["rule"]
         assert all(rule["status"] == "Enabled" for rule in rules)
@@ -135,7 +136,8 @@ def test_evidence_is_kept(emitted: Any) -> None:
             rule["filter"][0]["prefix"]: rule["expiration"][0]["days"] for rule in rules if "expiration" in rule
         }
         artifacts = {f"{emitted.settings.project}-{pipeline}"[:20] + "/" for pipeline in emitted.settings.pipelines}
-        assert set(expiring) == {"access_logs": {""}, "artifacts": {"images/", *artifacts}, "reports": set()}[name]
+        planned = {"plans/", "reviews/"} if emitted.settings.reviews else set()
+        assert set(expiring) == {"access_logs": {""}, "artifacts": {"images/", *artifacts}, "reports": planned}[name]
         assert all(days >= (365 if name == "access_logs" else 30) for days in expiring.values())
 
 
@@ -676,9 +678,20 @@ def test_the_recorder_hears_of_every_end_of_a_delivery(emitted: Any) -> None:
 
 def test_builds_work_on_what_the_settings_name(emitted: Any) -> None:
     for stack, name, project in of_kind(emitted, "aws_codebuild_project"):
-        pipeline, given = emitted.settings.pipelines[stack], environment(project)
         stage, _, action = name.partition("_")
         scripts = emitted.stacks["foundation"]["resource"]["aws_s3_object"]["scripts"]
+        if stack in emitted.settings.reviews:
+            review = emitted.settings.reviews[stack]
+            assert environment(project) == {
+                "SCRIPTS_SHA256": scripts["source_hash"],
+                "SCRIPTS_URI": f"s3://{buckets(emitted)['artifacts']['bucket']}/{scripts['key']}",
+                "REPORTS_BUCKET": buckets(emitted)["reports"]["bucket"],
+                "PLANS_PREFIX": f"plans/{stack}",
+                "SETTINGS": review.settings,
+                "CHECKS": " ".join(review.checks) or "-",
+            }
+            continue
+        pipeline, given = emitted.settings.pipelines[stack], environment(project)
         wanted = {"ACTION": f"{stage}/{action}", "PIPELINE": stack, "SCRIPTS_SHA256": scripts["source_hash"]}
         wanted["SCRIPTS_URI"] = f"s3://{buckets(emitted)['artifacts']['bucket']}/{scripts['key']}"
         if "FINDINGS_IMPORTER" in given:

@@ -42,6 +42,9 @@ _VARYING = {
     "event": ("01234567-89ab-4cde-8f01-23456789abcd", r"[A-Za-z0-9-]{1,64}"),
     "cause": ("failed-1", r"[A-Za-z0-9_-]{1,100}"),
     "interface": ("eni-0123456789abcdef0", r"eni-[0-9a-f]+"),
+    "pull": ("17", r"[0-9]+"),
+    "build": ("8745a7a9-c340-456a-9166-edf953571bee", r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+    "stack": ("payments", r"[a-z0-9-]+"),
 }
 
 # Scanner -> what it looks at and the name of its raw report: modules/scanners.py, copied by a person.
@@ -62,6 +65,8 @@ _FIXED_KINDS = {
     "starter_role": "starter",
     "notifier_role": "notifier",
     "commit_event_role": "commit-event",
+    "reviewer_role": "reviewer",
+    "pull_request_role": "pull-request-event",
 }
 # Functions with a queue of their own for what they could not handle.
 _QUEUES = {"recorder": "release-recorder", "notifier": "notifier"}
@@ -327,7 +332,7 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
             service: regional(service)
             for service in (
                 *("codebuild", "codecommit", "codepipeline", "ec2", "ecr", "eks", "events", "logs", "securityhub"),
-                *("sns", "sqs", "ssm", "iam"),
+                *("sns", "sqs", "ssm", "iam", "secretsmanager"),
             )
         },
         "flags": {
@@ -336,11 +341,32 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
             "pushed": bool(pushed),
             "not_pushed": not pushed,
             "grype": any("grype" in one.scanners for one in delivered.values()),
+            "no_plan": True,
         },
     }
+    if role is not None and role.stack in settings.reviews:
+        found |= _of_review(emitted, role, kind, regional)
     if role is not None and role.stack in pipelines:
         found |= _of_pipeline(emitted, policies, role, kind, regional)
     return found
+
+
+def _of_review(emitted: Any, role: RolePolicies, kind: str, regional: Any) -> dict[str, Any]:
+    """Variables of one review: of its build, its function, its event."""
+    settings, name = emitted.settings, role.stack
+    review, backend, project = settings.reviews[name], settings.backend, settings.project
+    return {
+        "pipeline": name,
+        "repository": f"{regional('codecommit')}:{review.repository.name}",
+        "project_arn": f"{regional('codebuild')}:project/{project}-{name}-plan",
+        "plan": f"plans/{name}/{_VARYING['pull'][0]}/{COMMIT}/{_VARYING['build'][0]}",
+        "state": f"arn:{PARTITION}:s3:::{backend.bucket}",
+        "state_prefix": backend.prefix,
+        "state_region": backend.region,
+        "state_key": backend.kms_key or "",
+        "dead_letters": f"{regional('sqs')}:{project}-{name}-dead-letters",
+        "flags": {"state_key": bool(backend.kms_key), "no_plan": kind != "plan"},
+    }
 
 
 def _of_pipeline(emitted: Any, policies: Policies, role: RolePolicies, kind: str, regional: Any) -> dict[str, Any]:
@@ -391,6 +417,7 @@ def _of_pipeline(emitted: Any, policies: Policies, role: RolePolicies, kind: str
         "own_key": bool(snyk.kms_key),
         "history": delivery and pipeline.secrets.history,
         "no_history": not (delivery and pipeline.secrets.history),
+        "no_plan": True,
     }
     if delivery:
         environment = pipeline.production if role.id.startswith("Production") else pipeline.staging

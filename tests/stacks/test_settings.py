@@ -239,7 +239,7 @@ BAD = [
     ("key of the other kind", SCAN, "    branches", "    image: x\n    branches", 8, "pipelines.libs.image", "unknown key"),
     ("missing key", SCAN, "region: eu-central-1\n", "", 1, "region", "missing key; needed: AWS region"),
     ("missing key below", SCAN, "    repository: libs\n", "", 5, "pipelines.libs.repository", "missing key; needed: name or ARN of a CodeCommit"),
-    ("missing kind", SCAN, "    kind: scan\n", "", 5, "pipelines.libs.kind", "missing key; needed: scan or delivery"),
+    ("missing kind", SCAN, "    kind: scan\n", "", 5, "pipelines.libs.kind", "missing key; needed: scan, delivery or review"),
     ("unknown kind", SCAN, "kind: scan", "kind: scna", 6, "pipelines.libs.kind", "unknown value 'scna', did you mean scan?"),
     ("duplicate key", SCAN, "notify:", "region: eu-west-1\nnotify:", 3, "region", "duplicate key, first on line 2; keep one"),
     ("duplicate pipeline", SCAN, "pipelines:\n", "pipelines:\n" + scan("libs"), 9, "pipelines.libs", "duplicate key, first on line 5"),
