@@ -62,8 +62,9 @@ check: .venv/.dev .venv-check/.done .venv-emulator/.done  ## linters, types, pub
 apply-local: .venv/.dev .venv-emulator/.done node_modules/.done  ## deploy, plan again, use and destroy pipelines.yaml on an emulated account (7 minutes, offline)
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tools.apply_local $(ARGS)
 
-rehearse: .venv/.dev .venv-emulator/.done node_modules/.done  ## a commit through the pipelines on this machine (SCENARIO=name or all, LIST=1, REPORTS=folder to keep)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" SCENARIO="$(SCENARIO)" LIST="$(LIST)" REPORTS="$(REPORTS)" $(BIN)/python -m tools.rehearse $(ARGS)
+# Neither linters nor npm: who rehearses on a fresh machine waits for nothing else.
+rehearse: .venv/.dev .venv-emulator/.done  ## a commit through the pipelines on this machine (SCENARIO=name or all, LIST=1, MATRIX=1, REPORTS=folder to keep)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" SCENARIO="$(SCENARIO)" LIST="$(LIST)" MATRIX="$(MATRIX)" REPORTS="$(REPORTS)" $(BIN)/python -m tools.rehearse $(ARGS)
 
 prove: .venv/.dev  ## what only your AWS account can show (ARGS="--run payments --limit-usd 5.00"; docs/proof.md)
 	@$(BIN)/python -m tools.prove_on_aws $(ARGS)

@@ -1,4 +1,5 @@
-"""The matrix of faults and scanners: what becomes of a commit when a part of the gate breaks. ``table()`` runs and shows it."""
+"""The matrix of faults and scanners: what becomes of a commit when a part of the gate breaks. ``table()`` runs and shows it, and so
+does this file as a program (``make rehearse MATRIX=1``)."""
 
 from __future__ import annotations
 
@@ -151,4 +152,42 @@ def text(lines: list[list[str]]) -> str:
     )
 
 
-__all__ = ["COLUMNS", "ROWS", "Cell", "dashes", "fault_kinds", "matrix", "prepared", "rows", "run", "table", "text"]
+def main() -> int:
+    """Run and print the matrix: 1 if a cell is not as it must be."""
+    done: list[Cell] = []
+
+    def told(cell: Cell) -> None:
+        done.append(cell)
+        if cell.scanner == COLUMNS[-1]:
+            print(f"   {len(done) // len(COLUMNS):>3} of {len(ROWS)}  {cell.fault}", flush=True)
+
+    print(
+        f"{len(ROWS)} faults, {len(COLUMNS)} scanners: the calling scripts, the importer and the guard, in one process"
+    )
+    cells = matrix(told)
+    print(f"\n{text(rows(cells))}\n\nNothing to try (-):")
+    print(*(f"  {one}" for one in dashes(cells)), sep="\n")
+    wrong = [f"{one.fault}, {one.scanner}: {complaint}" for one in cells for complaint in one.complaints]
+    print(*(f"NOT AS IT MUST: {one}" for one in wrong), sep="\n", end="\n" if wrong else "")
+    if not wrong:
+        print(f"\n{sum(not one.dash for one in cells)} cells tried; each ended as it must.")
+    return 1 if wrong else 0
+
+
+__all__ = [
+    "COLUMNS",
+    "ROWS",
+    "Cell",
+    "dashes",
+    "fault_kinds",
+    "main",
+    "matrix",
+    "prepared",
+    "rows",
+    "run",
+    "table",
+    "text",
+]
+
+if __name__ == "__main__":
+    sys.exit(main())

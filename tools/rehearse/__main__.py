@@ -1,7 +1,9 @@
 """``make rehearse``: a commit travels through the pipelines that Terraform describes, on this machine.
 
-SCENARIO=name|all (or an argument), LIST=1, REPORTS=folder to keep reports and logs in. Without a name: the one that ends red for the plainest reason. Exit code 0: every
-scenario has ended as it must, which for most is that a pipeline has stopped; 1: one has not; 2: one could not be run to its end.
+SCENARIO=name|all (or an argument), LIST=1, MATRIX=1, REPORTS=folder to keep reports and logs in. Without a name: the one that ends red
+for the plainest reason. MATRIX=1 shows what becomes of a commit when a part of the gate breaks, fault by scanner; ``all`` ends with
+it. Exit code 0: every scenario and every cell has ended as it must, which for most is that a pipeline has stopped; 1: one has not;
+2: one could not be run to its end.
 REHEARSED_AT: the folder that ``python -m tools.apply_local --keep tools/rehearse/pipelines.yaml`` prints; then nothing is deployed.
 """
 
@@ -10,6 +12,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -26,7 +29,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402 - the b
 from stacks.settings import MistakesError  # noqa: E402
 from tools.apply_local.checkout import FailedError  # noqa: E402
 from tools.apply_local.life import Life, attached, begun  # noqa: E402
-from tools.emulator.process import EmulatorError  # noqa: E402
+from tools.emulator.process import ROOT, EmulatorError  # noqa: E402
 from tools.rehearse import parts, show  # noqa: E402
 from tools.rehearse.described import NotRehearsedError  # noqa: E402
 from tools.rehearse.run import NotRunError, Rehearsal, Result, deployed  # noqa: E402
@@ -35,6 +38,7 @@ from tools.rehearse.standins import StandInError  # noqa: E402
 from tools.terraform_cli import TerraformMissingError  # noqa: E402
 
 PIPELINES = Path(__file__).parent / "pipelines.yaml"
+FAULTS = ROOT / "tests" / "rehearsal" / "faults.py"
 FIRST = "planted-key"
 OK, OTHERWISE, NOT_RUN = 0, 1, 2
 
@@ -93,6 +97,13 @@ def run(chosen: Sequence[Scenario], folder: Path) -> int:
     return NOT_RUN if broken or not done else OTHERWISE if any(one.wrong for one in done) else OK
 
 
+def matrix() -> int:
+    """The matrix of faults and scanners, as its tests have it: in a process of its own, which needs no emulator."""
+    say("\n== matrix: faults by scanners")
+    done = subprocess.run([sys.executable, FAULTS], cwd=ROOT, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode if done.returncode in (OK, OTHERWISE) else NOT_RUN
+
+
 def tried(rehearsal: Rehearsal, scenario: Scenario, colour: bool) -> Result | str:
     """The result, or why there is none."""
     if missing := parts.missing(scenario):
@@ -108,9 +119,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make rehearse", description=__doc__)
     parser.add_argument("scenario", nargs="?", default=os.environ.get("SCENARIO") or FIRST)
     parser.add_argument("--list", action="store_true", default=os.environ.get("LIST") == "1")
+    parser.add_argument("--matrix", action="store_true", default=os.environ.get("MATRIX") == "1")
     arguments = parser.parse_args()
     if arguments.list:
         return listed()
+    if arguments.matrix:
+        return matrix()
     try:
         chosen = SCENARIOS if arguments.scenario == "all" else (named(arguments.scenario),)
     except KeyError:
@@ -120,7 +134,8 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="rehearse-", ignore_cleanup_errors=True) as folder:
             (Path(folder) / "life").mkdir()
-            return run(chosen, Path(folder))
+            code = run(chosen, Path(folder))
+        return max(code, matrix()) if arguments.scenario == "all" else code
     except (FailedError, EmulatorError, TerraformMissingError, NotRehearsedError, StandInError) as error:
         print(error, file=sys.stderr)
     except MistakesError as error:

@@ -18,7 +18,7 @@ import botocore.session
 from botocore.exceptions import ClientError, ParamValidationError
 from botocore.validate import ParamValidator
 
-from tools.rehearse import artifacts
+from tools.rehearse import artifacts, state
 from tools.rehearse.answers import RefusedError
 from tools.rehearse.artifacts import SourceError
 from tools.rehearse.codepipeline import CodePipeline
@@ -60,6 +60,9 @@ class Api:
                 "PutJobSuccessResult": self._succeeded,
                 "PutJobFailureResult": self._failed,
                 "PutApprovalResult": self._approval,
+                "GetPipelineState": self._state,
+                "RetryStageExecution": self._retry,
+                "StopPipelineExecution": self._stop,
             },
             "codecommit": {
                 "GetBranch": self._branch,
@@ -120,6 +123,22 @@ class Api:
         first, size = int(token), given.get("maxResults", PAGE)
         more = {"nextToken": str(first + size)} if len(details) > first + size else {}
         return {"actionExecutionDetails": details[first : first + size], **more}
+
+    def _state(self, given: Given, _: str) -> Any:
+        name = given["name"]
+        pipeline, found = self.codepipeline.pipeline(name), self.codepipeline.executions(name)
+        return state.of(pipeline, found, self.codepipeline.world.approvals.all())
+
+    def _retry(self, given: Given, _: str) -> Any:
+        everything = given["retryMode"] == "ALL_ACTIONS"
+        execution = given["pipelineExecutionId"]
+        self.codepipeline.retry(given["pipelineName"], given["stageName"], execution, everything)
+        return {"pipelineExecutionId": execution}
+
+    def _stop(self, given: Given, _: str) -> Any:
+        execution = given["pipelineExecutionId"]
+        self.codepipeline.stop(given["pipelineName"], execution, given.get("abandon", False), given.get("reason", ""))
+        return {"pipelineExecutionId": execution}
 
     def _succeeded(self, given: Given, _: str) -> Any:
         details = given.get("executionDetails", {})

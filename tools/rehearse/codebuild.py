@@ -181,7 +181,8 @@ class _Build:
         }
         if facts.commit:
             given["CODEBUILD_RESOLVED_SOURCE_VERSION"] = facts.commit
-        if self.primary in self.sources:  # not documented for CodePipeline; as in published logs of such builds
+        # The page names what other sources give, not CodePipeline: a guess, and no script of this project reads it.
+        if self.primary in self.sources:
             given["CODEBUILD_SOURCE_VERSION"] = f"arn:aws:s3:::{self.sources[self.primary].location}"
         for index, source in enumerate((one for one in self.sources if one != self.primary), start=1):
             if not _SOURCE_DIR.fullmatch(source):

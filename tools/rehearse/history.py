@@ -15,6 +15,7 @@ from typing import Any
 from tools.rehearse.described import Action, Pipeline
 
 IN_PROGRESS, SUCCEEDED, FAILED, SUPERSEDED = "InProgress", "Succeeded", "Failed", "Superseded"
+STOPPING, STOPPED, ABANDONED = "Stopping", "Stopped", "Abandoned"  # the last one is of an action
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,8 @@ class ActionRun:
 @dataclass
 class Execution:
     """One execution of a pipeline. ``revisions``: source action -> commit that the start named. ``number``: in the order of the
-    starts. ``stage``: where it is, "" when it has ended. ``commit``, ``message``: what the source action fetched."""
+        starts. ``stage``: where it is, "" when it has ended; ``failed``: the stage that failed. ``attempt``: from 1, one more with every retry.
+    ``stop``: why it is to end (StopPipelineExecution), None if it is not; ``abandon``: without waiting for its actions."""
 
     id: str
     number: int
@@ -121,6 +123,10 @@ class Execution:
     why: str = ""
     stage: str = ""
     ended: datetime | None = None
+    failed: str = ""
+    attempt: int = 1
+    stop: str | None = None
+    abandon: bool = False
     runs: list[ActionRun] = field(default_factory=list)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     sources: dict[str, tuple[str, str]] = field(default_factory=dict)  # artifact -> commit, its message

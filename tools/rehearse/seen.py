@@ -207,8 +207,8 @@ def tools(calls: list[dict[str, Any]], execution: str) -> dict[str, frozenset[st
 
 
 def keep(emulator: Emulator, bucket: str, executions: Path, target: Path) -> None:
-    """Copy all reports and records, by key, and the builds' logs to a folder that outlives the emulator."""
-    for key in [*keys(emulator, bucket, "reports/"), *keys(emulator, bucket, "releases/")]:
+    """Copy all that is in the report bucket (reports, records), by key, and the builds' logs to a folder that outlives the emulator."""
+    for key in keys(emulator, bucket):
         (target / key).parent.mkdir(parents=True, exist_ok=True)
         (target / key).write_bytes(emulator.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read())
     for log in sorted(executions.glob("*/*/build/build.log")):

@@ -10,9 +10,11 @@ import json
 
 from tools.emulator.process import Emulator
 from tools.rehearse import roles
-from tools.rehearse.history import FAILED, IN_PROGRESS, SUCCEEDED, SUPERSEDED, Execution
+from tools.rehearse.history import FAILED, IN_PROGRESS, STOPPED, SUCCEEDED, SUPERSEDED, Execution
 
-_STATES = {IN_PROGRESS: "STARTED", SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", SUPERSEDED: "SUPERSEDED"}
+_STATES = {
+    IN_PROGRESS: "STARTED", SUCCEEDED: "SUCCEEDED", FAILED: "FAILED", SUPERSEDED: "SUPERSEDED", STOPPED: "STOPPED",
+}  # fmt: skip
 
 
 def send(emulator: Emulator, execution: Execution, status: str) -> None:
@@ -24,9 +26,10 @@ def send(emulator: Emulator, execution: Execution, status: str) -> None:
             "trigger-type": execution.trigger["triggerType"],
             "trigger-detail": execution.trigger["triggerDetail"],
         },
-        "state": _STATES[status],
+        # "RESUMED: A failed pipeline execution has been retried in response to the RetryStageExecution API call."
+        "state": "RESUMED" if status == IN_PROGRESS and execution.attempt > 1 else _STATES[status],
         "version": 1.0,
-        "pipeline-execution-attempt": 1.0,
+        "pipeline-execution-attempt": float(execution.attempt),
     }
     entry = {
         "Source": "aws.codepipeline",

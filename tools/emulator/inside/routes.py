@@ -38,6 +38,9 @@ STAND_IN = {
             "PutJobFailureResult",
             "PutApprovalResult",
             "StartPipelineExecution",
+            "GetPipelineState",
+            "RetryStageExecution",
+            "StopPipelineExecution",
         }
     ),
     # https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html: what a source action asks for.
@@ -77,7 +80,7 @@ def resource(service: str, name: str, body: bytes) -> str:
     """The ARN that IAM is asked about.
 
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscodepipeline.html (jobs name no resource,
-    an approval its action), list_awscodecommit.html, list_awssecurityhub.html (product and hub)
+    an approval its action, a retry its stage), list_awscodecommit.html, list_awssecurityhub.html (product and hub)
     """
     try:
         given: dict[str, Any] = json.loads(body or b"{}")
@@ -88,6 +91,8 @@ def resource(service: str, name: str, body: bytes) -> str:
         pipeline = given.get("pipelineName") or given.get("name") or given.get("pipeline", {}).get("name")
         if name == "PutApprovalResult":
             return f"{prefix}:{pipeline}/{given.get('stageName')}/{given.get('actionName')}"
+        if name == "RetryStageExecution":
+            return f"{prefix}:{pipeline}/{given.get('stageName')}"
         return f"{prefix}:{pipeline}" if pipeline and not name.startswith("PutJob") else "*"
     if service == "codecommit":
         return f"{prefix}:{given['repositoryName']}" if "repositoryName" in given else "*"
