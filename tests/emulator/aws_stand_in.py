@@ -84,7 +84,8 @@ class CodePipeline:
         return answer
 
     def _actions(self, _: str, given: Mapping[str, Any]) -> Any:
-        return _recorded("list_action_executions", given["filter"]["pipelineExecutionId"])
+        # Without a filter: the newest of the pipeline's executions.
+        return _recorded("list_action_executions", given.get("filter", {}).get("pipelineExecutionId", EXECUTION))
 
     def _start(self, _: str, given: Mapping[str, Any]) -> Any:
         self.started.append(dict(given))

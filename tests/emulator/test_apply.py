@@ -23,12 +23,12 @@ COUNTS = {
     "S3 bucket": 3,  # artifacts, reports, access logs of both
     "SNS topic": 2,  # failures, approval
     "SNS subscription": 2,
-    "SQS queue": 4,  # dead letters: of the importer, of the recorder, and of each pipeline's event
-    "IAM role": 19,  # 11 builds, 2 pipelines, 5 functions, the event that starts the delivery
-    "Lambda function": 5,
-    "EventBridge rule": 8,
-    "CloudWatch log group": 16,  # 11 builds, 5 functions
-    "CloudWatch alarm": 4,
+    "SQS queue": 5,  # dead letters: of the importer, of the recorder, of the notifier, and of each pipeline's event
+    "IAM role": 20,  # 11 builds, 2 pipelines, 6 functions, the event that starts the delivery
+    "Lambda function": 6,
+    "EventBridge rule": 13,  # 2 commits, 4 of the importer's, the recorder's, 5 of the notifier's and its schedule
+    "CloudWatch log group": 17,  # 11 builds, 6 functions
+    "CloudWatch alarm": 19,  # 5 queues, 2 topics, 6 functions twice
     "CodeBuild project": 11,  # image, git-secrets, resolve, grype, push, ecr, 2 deploy, zap; resolve, snyk
     "CodePipeline pipeline": 2,
     "ECR repository": 1,

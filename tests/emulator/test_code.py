@@ -26,14 +26,16 @@ FUNCTIONS = {
     "acme-release-recorder": "release_recorder",
     "acme-image-sealer": "image_sealer",
     "acme-python-libraries-starter": "pipeline_starter",
+    "acme-notifier": "notifier",
 }
 # Those that know of the settings what policy.json says.
-JUDGES = ("acme-findings-importer", "acme-release-guard", "acme-release-recorder")
+JUDGES = ("acme-findings-importer", "acme-release-guard", "acme-release-recorder", "acme-notifier")
 ENVIRONMENTS: dict[str, dict[str, str]] = {
     "acme-findings-importer": {"REPORTS_BUCKET": REPORTS},
     "acme-release-guard": {"REPORTS_BUCKET": REPORTS},
     "acme-release-recorder": {"REPORTS_BUCKET": REPORTS},
     "acme-image-sealer": {},
+    "acme-notifier": {"REPORTS_BUCKET": REPORTS},
     "acme-python-libraries-starter": {
         "PIPELINE_NAME": "acme-python-libraries",
         "REPOSITORY_NAME": "python-libraries",
@@ -71,6 +73,8 @@ def test_the_code_is_that_of_the_tested_sources(applied: Any, deployed: dict[str
         found = {entry: archive.read(entry) for entry in archive.namelist()}
     policy = found.pop("policy.json", None)
     assert (policy is not None) == (name in JUDGES)
+    # Who hears: tests/stacks/test_audience.py
+    assert (found.pop("notify.json", None) is not None) == (name == "acme-notifier")
     own = LAMBDAS / FUNCTIONS[name]
     sources = {str(path.relative_to(own)): path.read_bytes() for path in own.rglob("*.py")}
     shared = {entry for entry in found if entry.startswith("common/")}
@@ -103,9 +107,8 @@ def test_how_each_function_runs(applied: Any, deployed: dict[str, Any], name: st
     assert configuration.get("Layers", []) == []
     assert configuration.get("VpcConfig", {}).get("SubnetIds", []) == []
     # A gate's build waits for as long as the importer may take: the most that Lambda gives.
-    assert configuration["Timeout"] == {
-        "findings-importer": 900, "release-guard": 120, "release-recorder": 180,
-    }.get(name[5:], 60)  # fmt: skip
+    seconds = {"findings-importer": 900, "release-guard": 120, "release-recorder": 180, "notifier": 45}
+    assert configuration["Timeout"] == seconds.get(name[5:], 60)
 
 
 def test_each_scanner_has_an_alias_and_nobody_else(applied: Any) -> None:
@@ -123,6 +126,7 @@ def test_what_could_not_be_handled_is_kept(applied: Any) -> None:
     queues = {
         "acme-findings-importer": "acme-findings-importer",
         "acme-release-recorder": "acme-release-recorder",
+        "acme-notifier": "acme-notifier",
         "acme-python-libraries-starter": "acme-python-libraries",
     }
     for name, queue in queues.items():
@@ -139,6 +143,10 @@ def test_only_the_projects_rules_may_call(applied: Any) -> None:
         "acme-findings-importer": {"branch-deleted", "branch-pushed", "ecr-image-scan", "inspector-finding"},
         "acme-python-libraries-starter": {"python-libraries-events"},
         "acme-release-recorder": {"release-ended"},
+        "acme-notifier": {
+            *("pipeline-ended", "stage-failed", "build-by-hand", "released-image-scanned", "released-image-finding"),
+            "notifier-schedule",
+        },
     }
     for name in FUNCTIONS:
         try:

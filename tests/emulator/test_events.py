@@ -28,9 +28,14 @@ RULES = {
     "acme-branch-pushed",
     "acme-ecr-image-scan",
     "acme-inspector-finding",
-    "acme-pipeline-failed",
     "acme-release-ended",
+    "acme-pipeline-ended",
+    "acme-stage-failed",
+    "acme-build-by-hand",
+    "acme-released-image-scanned",
+    "acme-released-image-finding",
 }
+SCHEDULE = "acme-notifier-schedule"  # it hears no event
 
 
 def event(name: str, **changes: Any) -> dict[str, Any]:
@@ -89,24 +94,21 @@ def image(name: str, repository: str) -> dict[str, Any]:
     return found
 
 
-def failed(pipeline: str, state: str = "FAILED", kind: str = "Pipeline") -> dict[str, Any]:
-    """https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html"""
-    return {
-        "version": "0",
-        "id": "01234567-89ab-4cde-8f01-23456789abcd",
-        "detail-type": f"CodePipeline {kind} Execution State Change",
-        "source": "aws.codepipeline",
-        "account": ACCOUNT,
-        "time": "2026-01-24T22:03:44Z",
-        "region": REGION,
-        "resources": [ARN.format("codepipeline", pipeline)],
-        "detail": {
-            "pipeline": pipeline,
-            "execution-id": "12345678-1234-5678-abcd-12345678abcd",
-            "state": state,
-            "version": 3.0,
-        },
-    }
+def run(pipeline: str, name: str = "pipeline_failed", **detail: Any) -> dict[str, Any]:
+    """CodePipeline's event of a run, a stage or an action."""
+    found = event(f"codepipeline_{name}", pipeline=pipeline, **detail)
+    found["resources"] = [ARN.format("codepipeline", pipeline)]
+    return found
+
+
+def build(project: str, initiator: str, status: str = "SUCCEEDED") -> dict[str, Any]:
+    """CodeBuild's event of a build. https://docs.aws.amazon.com/codebuild/latest/APIReference/API_Build.html (initiator)"""
+    found = event("codebuild_build_state")
+    arn = ARN.format("codebuild", f"build/{project}:8745a7a9-c340-456a-9166-edf953571bEX")
+    found["resources"] = [arn]
+    found["detail"] |= {"project-name": project, "build-id": arn, "build-status": status}
+    found["detail"]["additional-information"]["initiator"] = initiator
+    return found
 
 
 HEARD: dict[str, dict[str, dict[str, Any]]] = {
@@ -130,13 +132,29 @@ HEARD: dict[str, dict[str, dict[str, Any]]] = {
     },
     "acme-ecr-image-scan": {"of the delivered image": image("ecr_image_scan", "acme/payments")},
     "acme-inspector-finding": {"of the delivered image": image("inspector2_finding", "acme/payments")},
-    "acme-pipeline-failed": {
-        "the delivery": failed("acme-payments"),
-        "the scan": failed("acme-python-libraries"),
+    "acme-pipeline-ended": {
+        "the delivery has failed": run("acme-payments"),
+        "the scan has failed": run("acme-python-libraries"),
+        "it was stopped": run("acme-payments", "pipeline_stopped"),
+        "it went through, to be counted": run("acme-payments", "pipeline_succeeded"),
+        "it was canceled": run("acme-payments", state="CANCELED"),
     },
     "acme-release-ended": {
-        state: failed("acme-payments", state) for state in ("SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED", "CANCELED")
+        state: run("acme-payments", state=state)
+        for state in ("SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED", "CANCELED")
     },
+    "acme-stage-failed": {
+        "of the delivery": run("acme-payments", "stage_failed"),
+        "of the scan": run("acme-python-libraries", "stage_failed"),
+    },
+    "acme-build-by-hand": {
+        "by a person": build("acme-payments-image", "ann"),
+        "by somebody's pipeline": build("acme-payments-production-deploy", "codepipeline/acme-other"),
+        "of a scan, and it failed": build("acme-python-libraries-snyk", "ann", "FAILED"),
+        "it ran too long": build("acme-python-libraries-resolve", "ann", "TIMED_OUT"),
+    },
+    "acme-released-image-scanned": {"of the delivered image": image("ecr_image_scan", "acme/payments")},
+    "acme-released-image-finding": {"of the delivered image": image("inspector2_finding", "acme/payments")},
 }
 NOT_HEARD: dict[str, dict[str, dict[str, Any]]] = {
     "acme-payments-events": {
@@ -187,19 +205,50 @@ NOT_HEARD: dict[str, dict[str, dict[str, Any]]] = {
         "another image": image("inspector2_finding", "acme/payments-api"),
         "a machine": event("inspector2_finding", resources=[{"type": "AWS_EC2_INSTANCE", "details": {}}]),
     },
-    "acme-pipeline-failed": {
-        "one that succeeded": failed("acme-payments", "SUCCEEDED"),
-        "one that a newer run overtook": failed("acme-payments", "SUPERSEDED"),
-        "somebody else's pipeline": failed("acme-payments-api"),
-        "an action of it, which its pipeline says, too": failed("acme-payments", kind="Action"),
+    "acme-pipeline-ended": {
+        "one that begins": run("acme-payments", state="STARTED"),
+        "one that is being stopped": run("acme-payments", "pipeline_stopped", state="STOPPING"),
+        "one that a newer run overtook": run("acme-payments", state="SUPERSEDED"),
+        "somebody else's pipeline": run("acme-payments-api"),
+        "a stage of it, which has a rule of its own": run("acme-payments", "stage_failed"),
+        "an action of it, which its stage says, too": run("acme-payments", "action_failed"),
+    },
+    "acme-stage-failed": {
+        "a stage that went through": run("acme-payments", "stage_failed", state="SUCCEEDED"),
+        "a stage that was stopped, which its pipeline says": run("acme-payments", "stage_failed", state="STOPPED"),
+        "somebody else's pipeline": run("acme-payments-api", "stage_failed"),
+        "the pipeline itself": run("acme-payments"),
+        "an action": run("acme-payments", "action_failed"),
+    },
+    "acme-build-by-hand": {
+        "by its pipeline": build("acme-payments-image", "codepipeline/acme-payments"),
+        "by its pipeline, and it failed": build("acme-payments-image", "codepipeline/acme-payments", "FAILED"),
+        "that has only begun": build("acme-payments-image", "ann", "IN_PROGRESS"),
+        "somebody else's project": build("shop-image", "ann"),
+        "a phase of it": build("acme-payments-image", "ann") | {"detail-type": "CodeBuild Build Phase Change"},
+    },
+    "acme-released-image-scanned": {
+        "another image": image("ecr_image_scan", "acme/payments-api"),
+        "a scan that failed, which the importer tells": {
+            **image("ecr_image_scan", "acme/payments"),
+            "detail": {**image("ecr_image_scan", "acme/payments")["detail"], "scan-status": "FAILED"},
+        },
+    },
+    "acme-released-image-finding": {
+        "another image": image("inspector2_finding", "acme/payments-api"),
+        "one that is closed": {
+            **image("inspector2_finding", "acme/payments"),
+            "detail": {**image("inspector2_finding", "acme/payments")["detail"], "status": "CLOSED"},
+        },
+        "a machine": event("inspector2_finding", resources=[{"type": "AWS_EC2_INSTANCE", "details": {}}]),
     },
     "acme-release-ended": {
-        "its beginning": failed("acme-payments", "STARTED"),
-        "a retried stage": failed("acme-payments", "RESUMED"),
-        "one that is about to stop": failed("acme-payments", "STOPPING"),
-        "a stage of it": failed("acme-payments", "SUCCEEDED", kind="Stage"),
-        "a scan, which releases nothing": failed("acme-python-libraries", "SUCCEEDED"),
-        "somebody else's pipeline": failed("acme-payments-api", "SUCCEEDED"),
+        "its beginning": run("acme-payments", state="STARTED"),
+        "a retried stage": run("acme-payments", state="RESUMED"),
+        "one that is about to stop": run("acme-payments", state="STOPPING"),
+        "a stage of it": run("acme-payments", "stage_failed", state="SUCCEEDED"),
+        "a scan, which releases nothing": run("acme-python-libraries", state="SUCCEEDED"),
+        "somebody else's pipeline": run("acme-payments-api", state="SUCCEEDED"),
     },
 }
 
@@ -222,7 +271,7 @@ def matches(applied: Any, rule: str, found: dict[str, Any]) -> bool:
 
 
 def test_no_other_rule_listens(applied: Any) -> None:
-    assert {rule["Name"] for rule in applied.client("events").list_rules()["Rules"]} == RULES
+    assert {rule["Name"] for rule in applied.client("events").list_rules()["Rules"]} == {*RULES, SCHEDULE}
     assert set(HEARD) == set(NOT_HEARD) == RULES
 
 
@@ -237,6 +286,12 @@ def test_it_does_not_hear(applied: Any, rule: str, found: dict[str, Any]) -> Non
 
 
 # --- what an event does -------------------------------------------------------------------------------------------
+
+
+def test_every_hour_the_notifier_looks(applied: Any) -> None:
+    described = applied.client("events").describe_rule(Name=SCHEDULE)
+    assert (described["State"], described["ScheduleExpression"]) == ("ENABLED", "rate(1 hour)")
+    assert not described.get("EventPattern")
 
 
 def patient(look: Callable[[], Any], seconds: float = 30) -> Any:
@@ -293,8 +348,9 @@ def test_a_push_starts_the_scan_with_its_branch_and_commit(applied: Any) -> None
 
 
 @pytest.fixture
-def listening(applied: Any) -> Iterator[Callable[[], list[str]]]:
-    """Function: what reached the topic of failures since this began, as a queue of ours that is subscribed to it has it."""
+def listening(applied: Any) -> Iterator[Callable[[], list[dict[str, str]]]]:
+    """Function: what reached the topic of failures since this began (Subject, Message), as a queue of ours that is subscribed to
+    it has it. https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html"""
     sns, sqs = applied.client("sns"), applied.client("sqs")
     topic = ARN.format("sns", "acme-notifications")
     name = f"listening-{uuid.uuid4().hex[:8]}"
@@ -314,38 +370,77 @@ def listening(applied: Any) -> Iterator[Callable[[], list[str]]]:
         TopicArn=topic, Protocol="sqs", Endpoint=ARN.format("sqs", name), ReturnSubscriptionArn=True
     )["SubscriptionArn"]
 
-    def heard() -> list[str]:
+    def heard() -> list[dict[str, str]]:
         messages = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])
-        return [json.loads(message["Body"])["Message"] for message in messages]
+        return [json.loads(message["Body"]) for message in messages]
 
     yield heard
     sns.unsubscribe(SubscriptionArn=subscription)
     sqs.delete_queue(QueueUrl=url)
 
 
-def test_a_failed_run_is_told_to_people(applied: Any, listening: Callable[[], list[str]]) -> None:
-    send(applied, failed("acme-payments", "SUCCEEDED"))
-    send(applied, failed("somebody-else"))
-    send(applied, failed("acme-python-libraries"))
-    (message,) = patient(listening)
-    assert json.loads(message)["detail"]["pipeline"] == "acme-python-libraries"
+def test_a_failed_run_is_told_once_in_words(applied: Any, listening: Callable[[], list[dict[str, str]]]) -> None:
+    """Its stage's event and its pipeline's come at once, and twice: the mail is one. Shown as it arrives."""
+    execution = str(uuid.uuid4())
+    send(applied, run("acme-payments", "pipeline_succeeded", **{"execution-id": str(uuid.uuid4())}))
+    send(applied, run("somebody-else", **{"execution-id": execution}))
+    for name in ("stage_failed", "pipeline_failed", "stage_failed", "pipeline_failed"):
+        send(applied, run("acme-payments", name, **{"execution-id": execution}))
+    found = patient(listening)
+    time.sleep(3)  # what else is on its way
+    found += listening()
+    [mail] = [one for one in found if execution in one["Message"]]
+    assert found == [mail]
+    print(f"Subject: {mail['Subject']}\n\n{mail['Message']}")
+    assert mail["Subject"] == "acme: payments FAILED in Verify"
+    first, *rest = mail["Message"].splitlines()
+    assert first == "payments FAILED in Verify."
+    text = "\n".join(rest)
+    assert f"{COMMIT} on main of payments" in text
+    console = "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/acme-payments/executions"
+    assert f"{console}/{execution}/visualization?region=eu-central-1" in text
+    [told] = applied.client("s3").list_objects_v2(
+        Bucket="acme-reports-123456789012-eu-central-1", Prefix=f"notified/payments/{execution}/failed"
+    )["Contents"]
+    assert told["Key"].endswith("/failed-1.json")
+
+
+def test_a_build_by_hand_is_told(applied: Any, listening: Callable[[], list[dict[str, str]]]) -> None:
+    send(applied, build("acme-payments-image", "codepipeline/acme-payments"))
+    send(applied, build("acme-payments-grype", "ann"))
+    [mail] = patient(listening)
+    assert mail["Subject"] == "acme: build acme-payments-grype was started outside its pipeline by ann"
+
+
+def test_nobody_has_confirmed_and_that_is_measured(applied: Any) -> None:
+    """The schedule's own event; EventBridge fires it by the clock, so the function is called as it would be."""
+    scheduled = event("scheduled_event")
+    answer = applied.administrator.client("lambda").invoke(
+        FunctionName="acme-notifier", Payload=json.dumps(scheduled).encode()
+    )
+    assert "FunctionError" not in answer
+    said = json.loads(answer["Payload"].read())["said"]
+    assert said == (
+        "nobody can be told that subscriptions are not confirmed: no topic has a confirmed one;"
+        " 0 waivers end soon, 0 have ended"
+    )
 
 
 def test_every_target_retries_for_a_day_and_keeps_what_was_not_delivered(applied: Any) -> None:
-    """The rules of people's topic alone have no queue: a mail that was not sent is no commit that was not scanned."""
     events = applied.client("events")
+    notifier = dict.fromkeys((*RULES, SCHEDULE), "acme-notifier-dead-letters")
+    others = ("acme-branch-deleted", "acme-branch-pushed", "acme-ecr-image-scan", "acme-inspector-finding")
     queues = {
+        **notifier,
+        **dict.fromkeys(others, "acme-findings-importer-dead-letters"),
         "acme-payments-events": "acme-payments-dead-letters",
         "acme-python-libraries-events": "acme-python-libraries-dead-letters",
-        "acme-pipeline-failed": None,
         "acme-release-ended": "acme-release-recorder-dead-letters",
     }
-    for rule in sorted(RULES):
+    for rule in sorted({*RULES, SCHEDULE}):
         (target,) = events.list_targets_by_rule(Rule=rule)["Targets"]
         assert target["RetryPolicy"] == {"MaximumRetryAttempts": 185, "MaximumEventAgeInSeconds": 86400}, rule
-        queue = queues.get(rule, "acme-findings-importer-dead-letters")
-        expected = {"Arn": ARN.format("sqs", queue)} if queue else None
-        assert target.get("DeadLetterConfig") == expected, rule
+        assert target.get("DeadLetterConfig") == {"Arn": ARN.format("sqs", queues[rule])}, rule
         # A pipeline is started with a role; everything else has a policy of its own and must have none.
         role = "arn:aws:iam::123456789012:role/acme-payments-events" if rule == "acme-payments-events" else None
         assert target.get("RoleArn") == role, rule

@@ -30,7 +30,9 @@ DELIVERING = (
 )
 SCANNING = ("python-libraries-resolve", "python-libraries-snyk")
 BUILDS = (*DELIVERING, *SCANNING)
-FUNCTIONS = ("findings-importer", "release-guard", "release-recorder", "image-sealer", "python-libraries-starter")
+FUNCTIONS = (
+    "findings-importer", "release-guard", "release-recorder", "image-sealer", "python-libraries-starter", "notifier",
+)  # fmt: skip
 PIPELINES = ("payments", "python-libraries")
 # Builds whose scanner asks the importer, and the alias that each asks.
 GATES = {
@@ -297,7 +299,7 @@ def test_a_pipeline_starts_its_own_builds_and_asks_its_own_functions(applied: An
 def test_each_function_has_its_own_and_no_more(applied: Any) -> None:
     verdict = f"reports/payments/{RUN}/grype-image/verdict.json"
     applied.function("findings-importer").client("s3").put_object(Bucket=REPORTS, Key=verdict, Body=b"{}")
-    reads = {"findings-importer": DONE, "release-guard": DONE, "release-recorder": DONE}
+    reads = {"findings-importer": DONE, "release-guard": DONE, "release-recorder": DONE, "notifier": DONE}
     starts = {"python-libraries-starter": DONE}
     answers = {"release-guard": DONE, "release-recorder": DONE, "image-sealer": DONE}
     for function in FUNCTIONS:

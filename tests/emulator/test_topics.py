@@ -15,8 +15,12 @@ from outcomes import DONE, REFUSED, outcome, over_plain_http
 ARN = "arn:aws:{}:eu-central-1:123456789012:{}"
 FAILURES, APPROVAL = (ARN.format("sns", f"acme-{name}") for name in ("notifications", "payments-approval"))
 QUEUES = [
-    f"acme-{name}-dead-letters" for name in ("findings-importer", "release-recorder", "payments", "python-libraries")
+    f"acme-{name}-dead-letters"
+    for name in ("findings-importer", "release-recorder", "notifier", "payments", "python-libraries")
 ]
+FUNCTIONS = (
+    "findings-importer", "python-libraries-starter", "release-guard", "release-recorder", "image-sealer", "notifier",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +69,15 @@ def test_no_build_function_or_other_account_writes_to_people(applied: Any, topic
         assert publish(session, topic) == REFUSED
 
 
+def test_the_notifier_writes_to_people_and_to_no_approver(applied: Any) -> None:
+    notifier = applied.function("notifier")
+    assert publish(notifier, FAILURES) == DONE
+    assert publish(notifier, APPROVAL) == REFUSED
+    for topic in (FAILURES, APPROVAL):
+        assert outcome(notifier.client("sns"), "list_subscriptions_by_topic", TopicArn=topic) == DONE
+        assert outcome(notifier.client("sns"), "get_topic_attributes", TopicArn=topic) == REFUSED
+
+
 @pytest.mark.parametrize("topic", [FAILURES, APPROVAL])
 def test_plain_http_is_refused(applied: Any, topic: str) -> None:
     assert publish(applied.administrator, topic) == DONE
@@ -90,9 +103,10 @@ def test_a_queue_takes_what_its_own_function_failed_to_handle(applied: Any, queu
     owners = {
         "acme-findings-importer-dead-letters": "findings-importer",
         "acme-release-recorder-dead-letters": "release-recorder",
+        "acme-notifier-dead-letters": "notifier",
         "acme-python-libraries-dead-letters": "python-libraries-starter",
     }
-    for function in (*owners.values(), "release-guard", "image-sealer"):
+    for function in FUNCTIONS:
         expected = DONE if owners.get(queue) == function else REFUSED
         assert send(applied.function(function), address) == expected, function
     for session in (applied.build("payments-grype"), applied.pipeline("payments")):
@@ -132,8 +146,8 @@ def test_somebody_elses_rule_reaches_no_queue(applied: Any, rule: str, queue: st
     assert [one for one in answer.get("Messages", []) if rule in one["Body"]] == []
 
 
-@pytest.mark.parametrize(("topic", "heard"), [(FAILURES, True), (APPROVAL, False)])
-def test_a_rule_reaches_the_topic_of_failures_and_no_approver(applied: Any, rule: str, topic: str, heard: bool) -> None:
+@pytest.mark.parametrize("topic", [FAILURES, APPROVAL])
+def test_no_rule_reaches_people_past_the_notifier(applied: Any, rule: str, topic: str) -> None:
     """A topic's policy cannot name rules: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html"""
     sns, sqs = applied.client("sns"), applied.client("sqs")
     name = f"listening-{uuid.uuid4().hex[:8]}"
@@ -155,18 +169,33 @@ def test_a_rule_reaches_the_topic_of_failures_and_no_approver(applied: Any, rule
     try:
         happens(applied, rule, topic)
         messages = sqs.receive_message(QueueUrl=address).get("Messages", [])
-        assert [rule in one["Body"] for one in messages] == ([True] if heard else [])
+        assert [one for one in messages if rule in one["Body"]] == []
     finally:
         sns.unsubscribe(SubscriptionArn=subscription)
         sqs.delete_queue(QueueUrl=address)
 
 
-def test_each_alarm_watches_its_queue_and_tells_people(applied: Any) -> None:
+def test_each_alarm_watches_what_it_says_and_tells_people(applied: Any) -> None:
     alarms = {one["AlarmName"]: one for one in applied.client("cloudwatch").describe_alarms()["MetricAlarms"]}
-    assert set(alarms) == set(QUEUES)
-    for name, alarm in alarms.items():
+    topics = [topic.rpartition(":")[2] for topic in (FAILURES, APPROVAL)]
+    errors = [f"acme-{name}-{metric}" for name in FUNCTIONS for metric in ("errors", "throttles")]
+    assert set(alarms) == {*QUEUES, *(f"{topic}-unheard" for topic in topics), *errors}
+    for alarm in alarms.values():
         assert alarm["AlarmActions"] == alarm["OKActions"] == [FAILURES]
+    for name in QUEUES:
+        alarm = alarms[name]
         assert alarm["Dimensions"] == [{"Name": "QueueName", "Value": name}]
         assert (alarm["Namespace"], alarm["MetricName"]) == ("AWS/SQS", "ApproximateNumberOfMessagesVisible")
         assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
         assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
+    for name in errors:
+        function, _, metric = name.rpartition("-")
+        assert alarms[name]["Dimensions"] == [{"Name": "FunctionName", "Value": function}]
+        assert (alarms[name]["Namespace"], alarms[name]["MetricName"]) == ("AWS/Lambda", metric.capitalize())
+        assert (alarms[name]["ComparisonOperator"], alarms[name]["Threshold"]) == ("GreaterThanThreshold", 0)
+    for topic in topics:
+        alarm = alarms[f"{topic}-unheard"]
+        assert alarm["Dimensions"] == [{"Name": "Topic", "Value": topic}]
+        assert (alarm["Namespace"], alarm["MetricName"]) == ("acme-notifier", "SubscriptionsConfirmed")
+        assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+        assert (alarm["DatapointsToAlarm"], alarm["TreatMissingData"]) == (3, "breaching")

@@ -50,6 +50,7 @@ class Answers:
         clock = security_hub_fake.Clock()
         self.securityhub = security_hub_fake.FakeSecurityHub(clock)
         self.ecr = Ecr()
+        self.sns: Any = None
 
 
 class Executions(s3_fake.MemoryCodePipeline):
@@ -236,12 +237,48 @@ def starter() -> Iterator[tuple[Any, Context]]:
     yield event("codecommit_push", repositoryName=repository, referenceName=branch), Context()
 
 
+def notifier() -> Iterator[tuple[Any, Context]]:
+    """A run of each pipeline that a scanner has stopped, told by stage and pipeline; a success; a released image; the hour."""
+    import notifier_world
+
+    world = notifier_world.World()
+    answers.s3, answers.codepipeline, answers.sns = world.bucket, world.codepipeline, world.sns
+    policy = json.loads(Path(given["package"], "policy.json").read_bytes())
+    for number, (pipeline, scanner, scope, _) in enumerate(given["gates"]):
+        execution = f"{EXECUTION[:-12]}{number:012}"
+        of = policy["pipelines"][pipeline]
+        world.codepipeline.actions = [notifier_world.action("Verify", scanner, "Failed", execution=execution)]
+        world.judged(scanner, scope, "findings", "1", notifier_world.finding("HIGH", "x"))
+        for file in ("verdict.json", "findings.json"):
+            body, _, at = world.bucket.objects.pop(f"reports/payments/{EXECUTION}/{scanner}-{scope}/{file}")
+            text = (
+                body.decode()
+                .replace('"pipeline": "payments"', f'"pipeline": "{pipeline}"')
+                .replace(EXECUTION, execution)
+            )
+            world.bucket.put(f"reports/{pipeline}/{execution}/{scanner}-{scope}/{file}", text.encode(), at)
+        push = guard_world.push() | {"repository": of["repository"]}
+        world.bucket.put(f"pushes/{of['repository']}/{COMMIT}/{guard_world.EVENT}.json", json.dumps(push).encode())
+        named = {"pipeline": of["name"], "execution-id": execution}
+        for name in ("codepipeline_stage_failed", "codepipeline_pipeline_failed", "codepipeline_pipeline_succeeded"):
+            yield event(name, **named), Context()
+    for registry in given["registries"]:
+        image = {"repository-name": registry, "image-digest": notifier_world.DIGEST}
+        world.codepipeline.actions = [
+            notifier_world.action("Production", "deploy"),
+            notifier_world.action("Build", "seal", digest=notifier_world.DIGEST),
+        ]
+        yield event("ecr_image_scan", **image), Context()
+    yield event("scheduled_event"), Context()
+
+
 answers = Answers()
 boto3.client = lambda service, **_: Recorder(service, getattr(answers, service))
 said = io.StringIO()
 with contextlib.redirect_stdout(said):
-    for request, context in {
-        "importer": importer, "guard": guard, "recorder": recorder, "sealer": sealer, "starter": starter,
-    }[given["kind"]]():  # fmt: skip
+    kinds = {
+        "importer": importer, "guard": guard, "recorder": recorder, "sealer": sealer, "starter": starter, "notifier": notifier,
+    }  # fmt: skip
+    for request, context in kinds[given["kind"]]():
         handler.handler(request, context)
 sys.stderr.write(said.getvalue())

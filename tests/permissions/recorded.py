@@ -42,6 +42,8 @@ def taken(service: str, operation: str, given: Mapping[str, Any], variables: Map
             yield name, f"{variables['securityhub']}:product/{variables['account']}/default"
         case "securityhub", "BatchUpdateFindings" | "GetFindings":
             yield name, f"{variables['securityhub']}:hub/default"
+        case "sns", "Publish" | "ListSubscriptionsByTopic":
+            yield name, given["TopicArn"]
         case "lambda", "Invoke":
             yield "lambda:InvokeFunction", f"{variables['importer'].rpartition(':')[0]}:{given['FunctionName']}"
         case "ssm", "GetParameter":

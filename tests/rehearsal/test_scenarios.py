@@ -88,6 +88,7 @@ RELEASED = Outcome(
     why="gate: grype dependencies: findings",
     verdicts={"grype dependencies": Verdict("findings", {"critical": 1}, "k"), "grype image": Verdict("pass", {}, "k")},
     digest="sha256:" + "1" * 64,
+    told=("Subject: acme: shop FAILED in Verify (grype)\n\nshop FAILED in Verify (grype).\n",),
     packages=frozenset({"h11-0.14.0", "httpx-0.24.1"}),
 )
 RIGHT = Ends(
@@ -123,6 +124,9 @@ def test_nothing_is_wrong_with_what_is_right() -> None:
         {"packages": frozenset({"h11-0.16.0", "h11-0.14.0"})},
         {"mail": "Subject: APPROVAL NEEDED"},
         {"record": "released"},
+        {"told": ()},
+        {"told": RELEASED.told * 2},
+        {"told": ("Subject: acme: shop FAILED in Publish\n\ngrype\n",)},
     ],
     ids=lambda otherwise: "-".join(otherwise),  # what is in a set has no order that two processes share
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from stacks.audience import builds_of
 from stacks.settings import DeliveryPipeline, ScanPipeline
 from tools.prove_on_aws.aws import Aws
 from tools.prove_on_aws.deployed import Deployed
@@ -21,35 +22,18 @@ RECORDED = Path(__file__).resolve().parents[2] / "tests" / "events"
 Event = dict[str, Any]
 Named = tuple[str, Event]
 
-# https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html (FAILED, pipeline level)
-_FAILED: Event = {
-    "version": "0",
-    "id": "01234567-89ab-4cde-8f01-23456789abcd",
-    "detail-type": "CodePipeline Pipeline Execution State Change",
-    "source": "aws.codepipeline",
-    "account": "123456789012",
-    "time": "2020-01-31T18:55:43Z",
-    "region": "us-west-2",
-    "resources": [],
-    "detail": {
-        "pipeline": "myPipeline",
-        "execution-id": "12345678-1234-5678-abcd-12345678abcd",
-        "state": "FAILED",
-        "version": 4.0,
-    },
-}
-
 
 def checks(aws: Aws, deployed: Deployed) -> Iterator[Check]:
     """For each emitted rule: it is deployed as emitted; it takes its events; it refuses each near miss."""
     for stack, name, rule in deployed.resources("aws_cloudwatch_event_rule"):
         target = deployed.stacks[stack]["aws_cloudwatch_event_target"][f"{name}_target"]
         yield Check("events", f"rule {rule['name']} is deployed as emitted", _as_emitted(aws, rule, target))
-        yield Check(
-            "events",
-            f"rule {rule['name']} takes its events and no near miss",
-            _takes(aws, rule, *examples(deployed, stack, name)),
-        )
+        if "event_pattern" in rule:
+            yield Check(
+                "events",
+                f"rule {rule['name']} takes its events and no near miss",
+                _takes(aws, rule, *examples(deployed, stack, name)),
+            )
 
 
 def _as_emitted(aws: Aws, rule: Mapping[str, Any], target: Mapping[str, Any]) -> Callable[[], str]:
@@ -57,9 +41,11 @@ def _as_emitted(aws: Aws, rule: Mapping[str, Any], target: Mapping[str, Any]) ->
         found = aws.call("events", "describe_rule", Name=rule["name"])
         if found.get("State") != "ENABLED":
             raise WrongError(f"its state is {found.get('State')}")
-        if json.loads(found["EventPattern"]) != json.loads(rule["event_pattern"]):
+        if found.get("ScheduleExpression") != rule.get("schedule_expression"):
+            raise WrongError(f"its schedule is {found.get('ScheduleExpression')}: deploy again")
+        if json.loads(found.get("EventPattern", "{}")) != json.loads(rule.get("event_pattern", "{}")):
             raise WrongError(
-                f"its pattern is {found['EventPattern']}, emitted is {rule['event_pattern']}: deploy again"
+                f"its pattern is {found.get('EventPattern')}, emitted is {rule.get('event_pattern')}: deploy again"
             )
         targets = list(aws.pages("events", "list_targets_by_rule", "Targets", Rule=rule["name"]))
         if len(targets) != 1:
@@ -123,14 +109,13 @@ def examples(deployed: Deployed, stack: str, name: str) -> tuple[list[Named], li
         tagged = _branch(deployed, first, "v1", "deleted" if name == "branch_deleted" else "created", tag=True)
         misses = [("another repository", foreign), ("a tag", tagged)]
         return (gone, [*pushed[:2], *misses]) if name == "branch_deleted" else (pushed, [gone[0], *misses])
-    if name == "pipeline_failed":
-        project = [deployed.names.pipeline(p) for p in deployed.settings.pipelines]
-        taken = [(f"{one} failed", _changed(_home(deployed, _FAILED), pipeline=one)) for one in project]
-        success = _changed(taken[0][1], state="SUCCEEDED")
-        return taken, [("a success", success), ("another pipeline", _changed(taken[0][1], pipeline=f"{project[0]}-2"))]
+    if name in ("pipeline_ended", "stage_failed"):
+        return _runs(deployed, "pipeline" if name == "pipeline_ended" else "stage")
+    if name == "build_by_hand":
+        return _builds(deployed)
     registries = [p.registry for p in deployed.settings.pipelines.values() if isinstance(p, DeliveryPipeline)]
-    make = _ecr if name == "ecr_scan_event" else _inspector
-    other = _inspector if name == "ecr_scan_event" else _ecr
+    basic = name in ("ecr_scan_event", "released_image_scanned")
+    make, other = (_ecr, _inspector) if basic else (_inspector, _ecr)
     return (
         [(f"an image of {registry}", make(deployed, registry)) for registry in registries],
         [
@@ -138,6 +123,35 @@ def examples(deployed: Deployed, stack: str, name: str) -> tuple[list[Named], li
             ("the other kind of scan", other(deployed, registries[0])),
         ],
     )
+
+
+def _runs(deployed: Deployed, level: str) -> tuple[list[Named], list[Named]]:
+    project = [deployed.names.pipeline(p) for p in deployed.settings.pipelines]
+    failed = _home(deployed, _recorded(f"codepipeline_{level}_failed.json"))
+    taken = [(f"{one} failed", _changed(failed, pipeline=one)) for one in project]
+    if level == "pipeline":
+        taken.append(("a success", _changed(taken[0][1], state="SUCCEEDED")))
+    return taken, [
+        ("a run that was overtaken", _changed(taken[0][1], state="SUPERSEDED")),
+        ("an action's", _changed(_home(deployed, _recorded("codepipeline_action_failed.json")), pipeline=project[0])),
+        ("another pipeline", _changed(taken[0][1], pipeline=f"{project[0]}-2")),
+    ]
+
+
+def _builds(deployed: Deployed) -> tuple[list[Named], list[Named]]:
+    recorded = _home(deployed, _recorded("codebuild_build_state.json"))
+
+    def build(project: str, initiator: str) -> Event:
+        more = {**recorded["detail"]["additional-information"], "initiator": initiator}
+        return _changed(recorded, **{"project-name": project, "additional-information": more})
+
+    taken, misses = [], []
+    for name, pipeline in deployed.settings.pipelines.items():
+        for ending in builds_of(pipeline):
+            project, owner = deployed.names.build(name, ending), f"codepipeline/{deployed.names.pipeline(name)}"
+            taken.append((f"{project} by a person", build(project, "ann")))
+            misses.append((f"{project} by its pipeline", build(project, owner)))
+    return taken, [*misses, ("another project", build("another-project", "ann"))]
 
 
 def _commits(deployed: Deployed, pipeline: ScanPipeline | DeliveryPipeline) -> tuple[list[Named], list[Named]]:

@@ -219,8 +219,10 @@ class CodePipeline:
                 execution.why, execution.status = why, status
                 self._changed.notify_all()
 
-    def _send(self, execution: Execution, status: str) -> None:
-        if self.world.described.rules:
+    def _send(self, execution: Execution, status: str, stage: str = "") -> None:
+        if self.world.described.rules and stage:
+            state_changes.send_stage(self.world.emulator, execution, stage, status)
+        elif self.world.described.rules:
             state_changes.send(self.world.emulator, execution, status)
 
     def _stages(self, execution: Execution, first: int, again: bool) -> tuple[str, str]:
@@ -231,11 +233,13 @@ class CodePipeline:
                 return (STOPPED if execution.stop is not None else SUPERSEDED), why
             began = self.world.clock.now()
             self._see(watch.STAGE_BEGUN, execution, IN_PROGRESS, stage.name)
+            self._send(execution, IN_PROGRESS, stage.name)
             wrong = self._stage(execution, stage, again)
             seconds = (self.world.clock.now() - began).total_seconds()
             stopped = execution.stop is not None
             status = STOPPED if stopped else FAILED if wrong else SUCCEEDED
             self._see(watch.STAGE_ENDED, execution, status, stage.name, seconds, message=wrong)
+            self._send(execution, status, stage.name)
             if stopped:
                 return STOPPED, f"{stage.name}: stopped: {execution.stop or 'no reason given'}"
             if wrong:

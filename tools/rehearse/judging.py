@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tools.rehearse.history import IN_PROGRESS
+from tools.rehearse.history import FAILED, IN_PROGRESS
 from tools.rehearse.scenarios import Ends
 from tools.rehearse.seen import Outcome
 
@@ -46,5 +46,10 @@ def differences(ends: Ends, outcome: Outcome, digests: list[str]) -> Iterator[st
             yield f"`resolve` has installed {package}, or nothing"
     if outcome.record != ends.record:
         yield f"the release's record says {outcome.record or 'nothing'}, right is {ends.record or 'that there is none'}"
+    # A run that stops is told to people once; what goes through, or is overtaken, needs nobody.
+    if len(outcome.told) != (ends.status == FAILED):
+        yield f"people got {len(outcome.told)} mails of it, right is {int(ends.status == FAILED)}"
+    if outcome.told and ends.at and ends.at.partition("/")[2] not in outcome.told[0].splitlines()[0]:
+        yield f"the mail's subject does not say {ends.at}: {outcome.told[0].splitlines()[0]}"
     if ends.asked is not None and bool(outcome.mail) != ends.asked:
         yield f"an approver was {'asked' if outcome.mail else 'not asked'}"

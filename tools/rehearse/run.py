@@ -15,10 +15,23 @@ from typing import Any
 from tools.apply_local.life import Life
 from tools.apply_local.together import SHOWN
 from tools.emulator.process import ACCOUNT, Emulator
-from tools.rehearse import api, codepipeline, described, fakes, judging, people, pushes, scenarios, seen, trouble
+from tools.rehearse import (
+    api,
+    codepipeline,
+    described,
+    fakes,
+    judging,
+    letters,
+    people,
+    pushes,
+    scenarios,
+    seen,
+    trouble,
+)
 from tools.rehearse.codebuild import CodeBuild
 from tools.rehearse.described import Described
-from tools.rehearse.history import Execution
+from tools.rehearse.history import FAILED, Execution
+from tools.rehearse.letters import Letters
 from tools.rehearse.people import Repository
 from tools.rehearse.plans import ORGANIZATION, TOKEN
 from tools.rehearse.scenarios import NOT_STARTED, Scenario, Step
@@ -111,9 +124,9 @@ class Rehearsal:
                     watcher=show,
                 )
                 hub = fakes.security_hub(self.described.region)
-                with api.serving(api.Api(pipelines, hub)) as url:
+                with api.serving(api.Api(pipelines, hub)) as url, letters.listening(self.life.emulator) as mailbox:
                     self.life.emulator.use_stand_in(url)
-                    play = _Play(self, scenario, pipelines, repositories, stand_ins, hub, show)
+                    play = _Play(self, scenario, pipelines, repositories, stand_ins, hub, show, mailbox)
                     outcomes = play.steps()
             wrong = play.wrong(outcomes)
             kept = self.reports / scenario.name if self.reports else None
@@ -175,6 +188,7 @@ class _Play:
     stand_ins: StandIns
     hub: Any
     show: Show
+    mailbox: Letters
     trouble: list[str] = field(default_factory=list)
 
     def steps(self) -> list[Outcome]:
@@ -256,6 +270,7 @@ class _Play:
             why=why,
             verdicts=seen.verdicts(emulator, bucket, step.repository, execution.id),
             digest=seen.digest(execution),
+            told=self.mailbox.of(execution.id, int(execution.status == FAILED)),
             mail=seen.mail(self.pipelines.world.approvals.all(), execution.id),
             reports=tuple(seen.keys(emulator, bucket, f"reports/{step.repository}/{execution.id}/")),
             seconds=(ended - execution.started).total_seconds(),

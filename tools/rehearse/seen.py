@@ -41,7 +41,8 @@ class Found:
 class Outcome:
     """One step's end. ``at``: ``<stage>/<action>`` that failed, "" where none has. ``verdicts``: ``<scanner> <scope>`` -> verdict.
     ``images``: digests in ECR. ``runs``: namespace -> image that has been rolled out there, "" for none; one whose rollout has not
-    ended well has " (not rolled out)" behind it. ``digest``: of this execution's image, as sealed. ``mail``: the approval's. ``errors``: what the failed action's build has said of errors, from its log.
+    ended well has " (not rolled out)" behind it. ``digest``: of this execution's image, as sealed. ``mail``: the approval's. ``told``: what
+    people got of this run, each with its subject. ``errors``: what the failed action's build has said of errors, from its log.
     ``packages``: ``<name>-<version>`` of what `resolve` has really installed. ``record``: how the release's record says that it has
     ended, "" without one."""
 
@@ -58,6 +59,7 @@ class Outcome:
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     digest: str = ""
     mail: str = ""
+    told: tuple[str, ...] = ()
     reports: tuple[str, ...] = ()
     seconds: float = 0.0
     tools: Mapping[str, frozenset[str]] = field(default_factory=dict)

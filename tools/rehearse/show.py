@@ -89,10 +89,11 @@ class Show:
                 out(f"   {'record':<14} {one.record}: releases/{one.pipeline}/{one.execution}/release.json, index.html")
             for kind, tools in sorted(one.tools.items()):
                 out(f"   {kind:<14} {', '.join(sorted(tools))}")
-            if one.mail:
-                out(f"   {'approval mail':<14}")
-                for line in one.mail.splitlines():
-                    out(f"      | {line}")
+            for what, mail in (("approval mail", one.mail), *(("mail to people", mail) for mail in one.told)):
+                if mail:
+                    out(f"   {what}")
+                    for line in mail.splitlines():
+                        out(f"      | {line}")
 
     def judged(self, wrong: Sequence[str], seconds: float) -> None:
         """Whether it has ended as it must."""

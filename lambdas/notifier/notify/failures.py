@@ -46,7 +46,7 @@ def message(
             rows.append((one.action, f"{gate.record.scanner} {gate.record.scope}: {answer.verdict}: {answer.reason}"))
             rows += [("", line) for line in _worst(notifier, gate)]
             reports.append(notifier.report(f"{gate.key}/index.html"))
-            head = head or f"{gate.record.scanner} {answer.verdict}: {foreign(answer.summary, 60)}"
+            head = head or foreign(answer.summary, 80)
         if not gates:
             rows.append((one.action, _reason(one)))
     if len(failed) > SHOWN:
@@ -78,12 +78,13 @@ def _gates(notifier: Notifier, name: str, execution: str, failed: Attempt) -> It
     """Verdicts other than pass of a scanner's action: an action has its scanner's name. Only those of this run of the
     action: an earlier attempt's verdict stands at the same key."""
     for scope in sorted(SCOPES.get(failed.action, ())):
-        found = notifier.store.read(verdict_key(name, execution, failed.action, scope), RECORD_LIMIT)
-        if found is None or found.modified < failed.started:
-            continue
         try:
+            found = notifier.store.read(verdict_key(name, execution, failed.action, scope), RECORD_LIMIT)
+            # S3 says when in whole seconds: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+            if found is None or found.modified < failed.started.replace(microsecond=0):
+                continue
             record = Record.parse(found.data)
-        except MalformedError:
+        except MalformedError:  # the guard refuses such a record, and says so
             continue
         if (record.pipeline, record.execution) == (name, execution) and record.answer.verdict is not Verdict.PASS:
             yield _Gate(record, folder(name, execution, failed.action, scope))

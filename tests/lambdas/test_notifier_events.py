@@ -1,0 +1,336 @@
+"""Builds by hand, findings in released images, subscriptions and waivers: each is told to whom it concerns, and once."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from common.strict import MalformedError
+from lambda_fakes import EXECUTION, OTHER_EXECUTION, model_errors, policy_document
+from notifier_world import DIGEST, NOTIFY, NOW, World, action
+
+Recorded = Callable[[str], Any]
+PENDING = "PendingConfirmation"
+CONFIRMED = "arn:aws:sns:eu-central-1:123456789012:t:6b0e71bd-7e97-4d97-80ce-4a0994e55286"
+
+
+def released(world: World, digest: str = DIGEST, execution: str = EXECUTION, ago: int = 0) -> None:
+    """A delivery that went through to its end."""
+    at = NOW - timedelta(hours=1 + ago)
+    world.codepipeline.actions += [
+        action("Production", "deploy", execution=execution, at=at),
+        action("Build", "seal", digest=digest, execution=execution, at=at - timedelta(minutes=30)),
+    ]
+
+
+# --- builds by hand -----------------------------------------------------------------------------------------------
+
+
+def build(recorded: Recorded, initiator: str, project: str = "acme-payments-image", status: str = "SUCCEEDED") -> Any:
+    event = recorded("codebuild_build_state")
+    arn = f"arn:aws:codebuild:eu-central-1:123456789012:build/{project}:8745a7a9-c340-456a-9166-edf953571bEX"
+    event["detail"] |= {"project-name": project, "build-status": status, "build-id": arn}
+    event["detail"]["additional-information"]["initiator"] = initiator
+    return event
+
+
+@pytest.mark.parametrize("status", ["SUCCEEDED", "FAILED", "FAULT", "TIMED_OUT", "STOPPED"])
+def test_a_build_by_hand_is_told_whatever_its_end(recorded: Recorded, status: str) -> None:
+    world = World()
+    for _ in range(2):
+        world.sends(build(recorded, "zoe", status=status))
+    [mail] = world.mails
+    assert mail["TopicArn"].endswith(":acme-payments-notifications")
+    assert mail["Subject"] == "acme: build acme-payments-image was started outside its pipeline by zoe"
+    first = f"The build project acme-payments-image of payments was run outside its pipeline, and ended as {status}."
+    assert mail["Message"].splitlines()[0] == first
+    page = (
+        "https://eu-central-1.console.aws.amazon.com/codesuite/codebuild/123456789012/projects/acme-payments-image/build/"
+        "acme-payments-image%3A8745a7a9-c340-456a-9166-edf953571bEX?region=eu-central-1"
+    )
+    assert f"Build:     {page}\n" in mail["Message"]
+    assert model_errors("sns", "Publish", mail) == []
+
+
+@pytest.mark.parametrize(
+    ("initiator", "project", "told"),
+    [
+        ("codepipeline/acme-payments", "acme-payments-image", False),
+        ("codepipeline/acme-payments-scan", "acme-payments-scan-snyk", False),
+        ("codepipeline/acme-payments-scan", "acme-payments-image", True),  # another pipeline than its own
+        ("codepipeline/acme-payments2", "acme-payments-image", True),
+        ("zoe", "acme-payments-tool", False),  # somebody else's project, whose name begins like ours
+    ],
+)
+def test_only_its_own_pipeline_may_start_a_build(recorded: Recorded, initiator: str, project: str, told: bool) -> None:
+    world = World()
+    world.sends(build(recorded, initiator, project))
+    assert bool(world.mails) is told
+
+
+def test_two_builds_by_hand_are_two_mails(recorded: Recorded) -> None:
+    world = World()
+    world.sends(build(recorded, "zoe"))
+    other = build(recorded, "zoe")
+    other["detail"]["build-id"] = other["detail"]["build-id"].replace("8745a7a9", "00000000")
+    world.sends(other)
+    assert len(world.mails) == 2
+
+
+def test_a_build_without_an_initiator_is_an_error(recorded: Recorded) -> None:
+    event = build(recorded, "zoe")
+    del event["detail"]["additional-information"]["initiator"]
+    with pytest.raises(MalformedError, match="initiator"):
+        World().sends(event)
+
+
+# --- released images ----------------------------------------------------------------------------------------------
+
+
+def scan(recorded: Recorded, digest: str = DIGEST, **counts: int) -> Any:
+    event = recorded("ecr_image_scan")
+    event["detail"] |= {
+        "repository-name": "acme/payments", "image-digest": digest, "finding-severity-counts": counts
+    }  # fmt: skip
+    return event
+
+
+def inspector(recorded: Recorded, severity: str = "HIGH", digest: str = DIGEST, **detail: Any) -> Any:
+    event = recorded("inspector2_finding")
+    image = event["detail"]["resources"][0]["details"]["awsEcrContainerImage"]
+    image |= {"repositoryName": "acme/payments", "imageHash": digest}
+    event["detail"] |= {"severity": severity, **detail}
+    return event
+
+
+def test_findings_of_the_released_image_are_told_by_their_counts(recorded: Recorded) -> None:
+    world = World()
+    released(world)
+    for _ in range(2):
+        world.sends(scan(recorded, CRITICAL=10, HIGH=2, MEDIUM=9))
+    [mail] = world.mails
+    assert mail["TopicArn"].endswith(":acme-payments-notifications")
+    assert mail["Subject"] == "acme: the released image of payments has findings: 10 critical, 2 high"
+    assert f"Image:     acme/payments@{DIGEST}\n" in mail["Message"]
+    assert f"/executions/{EXECUTION}/visualization" in mail["Message"]
+    page = "https://eu-central-1.console.aws.amazon.com/ecr/repositories/private/123456789012/acme/payments/_/image/"
+    assert f"Scan:      {page}{DIGEST.replace(':', '%3A')}/details?region=eu-central-1\n" in mail["Message"]
+
+
+def test_other_counts_are_news(recorded: Recorded) -> None:
+    world = World()
+    released(world)
+    for counts in ({"HIGH": 1}, {"HIGH": 1, "LOW": 3}, {"HIGH": 2}):
+        world.sends(scan(recorded, **counts))
+    assert len(world.mails) == 2
+
+
+@pytest.mark.parametrize("counts", [{}, {"MEDIUM": 9}, {"HIGH": 0}, {"UNDEFINED": 4, "INFORMATIONAL": 1}])
+def test_what_is_less_severe_is_not_told(recorded: Recorded, counts: dict[str, int]) -> None:
+    world = World()
+    released(world)
+    world.sends(scan(recorded, **counts))
+    assert world.mails == []
+
+
+def test_an_image_that_is_not_released_is_its_gates_business(recorded: Recorded) -> None:
+    """It runs still, it has failed, or a newer one has taken its place."""
+    newer = f"sha256:{'e' * 64}"
+    running, replaced, nothing = World(), World(), World()
+    running.codepipeline.actions = [
+        action("Build", "seal", digest=DIGEST),
+        action("Production", "deploy", "InProgress"),
+    ]
+    released(replaced, ago=5)
+    released(replaced, newer, OTHER_EXECUTION)
+    for world in (running, replaced, nothing):
+        assert "is not the image that was released last" in world.sends(scan(recorded, CRITICAL=1))
+        assert world.mails == []
+    replaced.sends(scan(recorded, newer, CRITICAL=1))
+    assert len(replaced.mails) == 1
+
+
+def test_the_newest_release_is_found_on_any_page_of_the_history(recorded: Recorded) -> None:
+    world = World()
+    released(world, f"sha256:{'e' * 64}", OTHER_EXECUTION, ago=5)
+    released(world)
+    world.codepipeline.page = 1
+    world.sends(scan(recorded, CRITICAL=1))
+    assert len(world.mails) == 1
+
+
+def test_an_inspector_finding_is_told_once_a_day_and_severity(recorded: Recorded) -> None:
+    world = World()
+    released(world)
+    one, two = inspector(recorded), inspector(recorded, title="CVE-2020-0001 - zlib")
+    critical = inspector(recorded, "CRITICAL", title="CVE-2020-0002 https://evil.example")
+    tomorrow = inspector(recorded) | {"time": "2021-12-04T18:02:30Z"}
+    for event in (one, one, two, critical, tomorrow):
+        world.sends(event)
+    assert [mail["Subject"] for mail in world.mails] == [
+        "acme: the released image of payments has findings: high: CVE-2019-17498 - libssh2",
+        "acme: the released image of payments has findings: critical: CVE-2020-0002 https[:]//evil.example",
+        "acme: the released image of payments has findings: high: CVE-2019-17498 - libssh2",
+    ]
+
+
+@pytest.mark.parametrize("severity", ["MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED"])
+def test_a_lesser_inspector_finding_is_not_told(recorded: Recorded, severity: str) -> None:
+    world = World()
+    released(world)
+    world.sends(inspector(recorded, severity))
+    assert world.mails == []
+
+
+@pytest.mark.parametrize("least", ["critical", "high", "medium", "low", "informational"])
+def test_told_is_from_the_pipelines_severity_on(recorded: Recorded, least: str) -> None:
+    notify = copy.deepcopy(NOTIFY)
+    notify["pipelines"]["payments"]["severity"] = least
+    world = World(notify)
+    released(world)
+    order = ["critical", "high", "medium", "low", "informational"]
+    for severity in order:
+        world.sends(inspector(recorded, severity.upper()))
+    assert len(world.mails) == order.index(least) + 1
+
+
+def test_an_event_about_another_registry_is_an_error(recorded: Recorded) -> None:
+    event = scan(recorded, CRITICAL=1)
+    event["detail"]["repository-name"] = "acme/other"
+    with pytest.raises(MalformedError, match="no pipeline"):
+        World().sends(event)
+
+
+def test_a_finding_that_is_closed_or_of_a_machine_is_not_told(recorded: Recorded) -> None:
+    world = World()
+    released(world)
+    with pytest.raises(MalformedError, match="status"):
+        world.sends(inspector(recorded, status="CLOSED"))
+    assert world.sends(inspector(recorded, resources=[{"type": "AWS_EC2_INSTANCE"}])) == "no image of ours"
+    assert world.mails == []
+
+
+# --- every hour ---------------------------------------------------------------------------------------------------
+
+
+def test_who_has_not_confirmed_is_named_once_a_day(recorded: Recorded) -> None:
+    world = World()
+    world.sns.subscriptions = {
+        "acme-notifications": [(CONFIRMED, "platform@example.com"), (PENDING, "zoe@example.com")],
+        "acme-payments-notifications": [(CONFIRMED, "payments@example.com")],
+        "acme-payments-approval": [(PENDING, "release@example.com")],
+    }
+    for _ in range(3):
+        world.sends(recorded("scheduled_event"))
+        world.clock.now += timedelta(hours=1)
+    [mail] = world.mails
+    assert mail["TopicArn"] == "arn:aws:sns:eu-central-1:123456789012:acme-notifications"
+    head = "2 e-mail addresses have not confirmed their subscription, and 1 topics reach nobody"
+    assert mail["Subject"] == f"acme: {head}"
+    assert mail["Message"].startswith(
+        f"{head}.\n\n"
+        "Topic:     acme-notifications: 1 confirmed, 1 not\n"
+        "           zoe@example.com\n"
+        "           https://eu-central-1.console.aws.amazon.com/sns/v3/home?region=eu-central-1"
+        "#/topic/arn:aws:sns:eu-central-1:123456789012:acme-notifications\n"
+        "Topic:     acme-payments-approval: 0 confirmed, 1 not - NOBODY hears this topic\n"
+        "           release@example.com\n"
+    )
+    assert "payments@example.com" not in mail["Message"]
+    assert world.counted("Topic") == {
+        "acme-notifications": {"SubscriptionsConfirmed": 3, "SubscriptionsPending": 3},
+        "acme-payments-notifications": {"SubscriptionsConfirmed": 3, "SubscriptionsPending": 0},
+        "acme-payments-approval": {"SubscriptionsConfirmed": 0, "SubscriptionsPending": 3},
+    }
+    world.clock.now += timedelta(days=1)
+    world.sends(recorded("scheduled_event"))
+    assert len(world.mails) == 2
+
+
+def test_if_nobody_hears_the_project_a_pipelines_people_are_told_and_never_the_approvers(recorded: Recorded) -> None:
+    world = World()
+    world.sns.subscriptions = {
+        "acme-payments-notifications": [(CONFIRMED, "payments@example.com")],
+        "acme-payments-approval": [(CONFIRMED, "release@example.com")],
+    }
+    world.sends(recorded("scheduled_event"))
+    assert [mail["TopicArn"].rpartition(":")[2] for mail in world.mails] == ["acme-payments-notifications"]
+    del world.sns.subscriptions["acme-payments-notifications"]
+    world.clock.now += timedelta(days=1)
+    assert "no topic has a confirmed one" in world.sends(recorded("scheduled_event"))
+    assert len(world.mails) == 1
+
+
+def test_all_pages_of_subscribers_count_and_a_deleted_one_does_not(recorded: Recorded) -> None:
+    world = World()
+    world.sns.page = 2
+    everybody = [(CONFIRMED, f"{number}@example.com") for number in range(5)]
+    world.sns.subscriptions = dict.fromkeys(world.notifier.audience.topics, everybody)
+    world.sns.subscriptions["acme-notifications"] = [("Deleted", "gone@example.com"), *everybody]
+    world.sends(recorded("scheduled_event"))
+    assert world.counted("Topic")["acme-notifications"] == {"SubscriptionsConfirmed": 5, "SubscriptionsPending": 0}
+    assert world.mails == []
+
+
+def waiving(*ends: date, rule: str = "CVE-2019-17498") -> dict[str, Any]:
+    policy = policy_document()
+    waiver = policy["waivers"][0] | {"rule": rule}
+    policy["waivers"] = [
+        {**waiver, "expires": day.isoformat(), "rule": f"{rule}-{number}"} for number, day in enumerate(ends)
+    ]
+    return policy
+
+
+TODAY = NOW.date()
+
+
+def heard(world: World) -> None:
+    world.sns.subscriptions = {topic: [(CONFIRMED, "a@example.com")] for topic in world.notifier.audience.topics}
+
+
+@pytest.mark.parametrize(
+    ("days", "soon", "ended", "mails"),
+    [(-1, 0, 1, 0), (0, 1, 0, 1), (7, 1, 0, 1), (8, 1, 0, 0), (14, 1, 0, 0), (15, 0, 0, 0)],
+)
+def test_a_waiver_is_counted_two_weeks_and_told_a_week_before(
+    recorded: Recorded, days: int, soon: int, ended: int, mails: int
+) -> None:
+    world = World(policy=waiving(TODAY + timedelta(days=days)))
+    heard(world)
+    world.sends(recorded("scheduled_event"))
+    assert world.counted("Project") == {"acme": {"WaiversEndingSoon": soon, "WaiversEnded": ended}}
+    assert len(world.mails) == mails
+
+
+def test_each_waiver_is_told_once_and_those_of_one_day_together(recorded: Recorded) -> None:
+    world = World(policy=waiving(TODAY + timedelta(days=7), TODAY + timedelta(days=7), TODAY + timedelta(days=9)))
+    heard(world)
+    for _ in range(4):
+        world.sends(recorded("scheduled_event"))
+        world.clock.now += timedelta(days=1)
+    assert [mail["Subject"] for mail in world.mails] == [
+        "acme: 2 waivers end on 2026-03-08",
+        "acme: 1 waiver ends on 2026-03-10",
+    ]
+    assert world.mails[0]["Message"] == (
+        "2 waivers end on 2026-03-08, the last day it holds: from the next day on its findings block again.\n"
+        "\n"
+        "Waiver:    grype CVE-2019-17498-0, owner ann@example.com: the affected code path is not built\n"
+        "Waiver:    grype CVE-2019-17498-1, owner ann@example.com: the affected code path is not built\n"
+        "What now:  mend it and delete the waiver from pipelines.yaml, or set a later day there\n"
+    )
+
+
+def test_a_waiver_with_a_later_day_is_told_again(recorded: Recorded) -> None:
+    world = World(policy=waiving(TODAY + timedelta(days=3)))
+    heard(world)
+    world.sends(recorded("scheduled_event"))
+    later = World(policy=waiving(TODAY + timedelta(days=5)))
+    heard(later)
+    later.bucket.objects = world.bucket.objects
+    later.sends(recorded("scheduled_event"))
+    assert len(world.mails) == len(later.mails) == 1

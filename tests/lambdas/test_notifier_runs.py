@@ -1,0 +1,334 @@
+"""Ends of runs: what a person reads, how often, and what is counted."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from common.strict import MalformedError
+from lambda_fakes import COMMIT, EXECUTION, model_errors
+from notifier_world import FAILED_AT, NOW, ZOE, World, action, finding
+
+Recorded = Callable[[str], Any]
+RUN_PAGE = (
+    "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/acme-payments/executions/"
+    f"{EXECUTION}/visualization?region=eu-central-1"
+)
+REPORT_PAGE = (
+    "https://eu-central-1.console.aws.amazon.com/s3/object/acme-reports?region=eu-central-1"
+    f"&prefix=reports/payments/{EXECUTION}/grype-image/index.html"
+)
+
+
+def stopped_by_grype() -> World:
+    """Verify/grype has found something; everybody who pushed is recorded."""
+    world = World()
+    world.codepipeline.actions = [
+        action("Source", "Source", at=FAILED_AT - timedelta(minutes=9)),
+        action("Verify", "grype", "Failed", message="Build terminated with state: FAILED"),
+    ]
+    world.judged(
+        "grype",
+        "image",
+        "findings",
+        "3 findings are at or above high",
+        finding("MEDIUM", "CVE-2024-0001 in zlib", rule="CVE-2024-0001", blocking="false"),
+        finding("HIGH", "CVE-2024-0002 in curl", rule="CVE-2024-0002", location="usr/lib/libcurl.so"),
+        finding("CRITICAL", "Remote code execution", rule="CVE-2024-0003", location="app/package.json"),
+        finding("CRITICAL", "CVE-2024-0004 in glibc", rule="CVE-2024-0004", workflow="SUPPRESSED"),
+        finding("HIGH", "CVE-2024-0005 in openssl", rule="CVE-2024-0005"),
+        blocking=3,
+        summary="grype image: 1 critical, 2 high",
+    )
+    world.pushed()
+    return world
+
+
+def test_a_failed_run_says_which_gate_and_the_worst_three(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    world.sends(recorded("codepipeline_stage_failed"))
+    [mail] = world.mails
+    assert mail["TopicArn"] == "arn:aws:sns:eu-central-1:123456789012:acme-payments-notifications"
+    assert mail["Subject"] == "acme: payments FAILED in Verify (grype): grype image: 1 critical, 2 high"
+    assert mail["Message"] == (
+        "payments FAILED in Verify (grype). grype image: 1 critical, 2 high.\n"
+        "\n"
+        "grype:     grype image: findings: 3 findings are at or above high\n"
+        "           CRITICAL CVE-2024-0003: Remote code execution [app/package.json]\n"
+        "           HIGH CVE-2024-0002 in curl [usr/lib/libcurl.so]\n"
+        "           HIGH CVE-2024-0005 in openssl\n"
+        "Pipeline:  acme-payments\n"
+        f"Commit:    {COMMIT} on main of payments\n"
+        '           its message begins: "Add refunds"\n'
+        f"Pushed by: {ZOE} (recorded from CodeCommit's event)\n"
+        f"Run:       {RUN_PAGE}\n"
+        f"Report:    {REPORT_PAGE}\n"
+    )
+    assert model_errors("sns", "Publish", mail) == []
+
+
+def test_pipeline_stage_and_again_give_one_mail(recorded: Recorded) -> None:
+    names = ("codepipeline_stage_failed", "codepipeline_pipeline_failed")
+    for order in itertools.product(names, repeat=3):
+        world = stopped_by_grype()
+        for name in order:
+            world.sends(recorded(name))
+        assert len(world.mails) == 1, order
+
+
+def test_the_pipelines_event_alone_finds_the_stage(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    world.sends(recorded("codepipeline_pipeline_failed"))
+    assert world.mails[0]["Subject"].startswith("acme: payments FAILED in Verify (grype)")
+
+
+def test_a_retried_stage_that_fails_again_is_told_again(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    first = recorded("codepipeline_stage_failed")
+    second = recorded("codepipeline_stage_failed")
+    second["detail"]["pipeline-execution-attempt"] = 2.0
+    for event in (first, second, second):
+        world.sends(event)
+    assert [", attempt 2" in mail["Subject"] for mail in world.mails] == [False, True]
+
+
+def test_a_verdict_of_an_earlier_attempt_is_not_this_failures(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    world.codepipeline.actions[1]["startTime"] = NOW + timedelta(seconds=1)
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert "CRITICAL" not in world.mails[0]["Message"]
+    assert "grype:     Build terminated with state: FAILED\n" in world.mails[0]["Message"]
+
+
+def test_only_an_actions_latest_run_counts(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    world.codepipeline.actions.append(action("Verify", "grype", "Succeeded", at=NOW))
+    world.codepipeline.actions.append(action("Verify", "snyk", "Failed", message="no token", at=NOW))
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert world.mails[0]["Subject"] == "acme: payments FAILED in Verify (snyk)"
+
+
+def test_a_list_that_comes_late_is_waited_for(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    world.codepipeline.shown_after = 2
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert "(grype)" in world.mails[0]["Subject"]
+    assert world.clock.waited == 2
+
+
+def test_a_failure_without_an_action_is_told_all_the_same(recorded: Recorded) -> None:
+    world = World()
+    world.sends(recorded("codepipeline_pipeline_failed"))
+    [mail] = world.mails
+    assert mail["Subject"] == "acme: payments FAILED in an unknown stage"
+    assert "Why:       CodePipeline names no failed action" in mail["Message"]
+
+
+def test_a_guard_that_refuses_says_why(recorded: Recorded) -> None:
+    world = World()
+    reason = "git-secrets source: no verdict is recorded; " * 30
+    world.codepipeline.actions = [action("Publish", "guard", "Failed", category="Invoke", message=reason)]
+    event = recorded("codepipeline_stage_failed")
+    event["detail"]["stage"] = "Publish"
+    world.sends(event)
+    [line] = [one for one in world.mails[0]["Message"].splitlines() if one.startswith("guard:")]
+    assert line.startswith("guard:     git-secrets source: no verdict is recorded; git-secrets")
+    assert line.endswith("...")
+    assert len(line) == 11 + 500
+
+
+def test_a_refused_approval_says_who_and_what_they_said(recorded: Recorded) -> None:
+    world = World()
+    world.codepipeline.actions = [
+        action(
+            "Staging", "approve", "Failed", category="Approval", by=ZOE, summary="not on a Friday https://x.example/y"
+        )
+    ]
+    event = recorded("codepipeline_stage_failed")
+    event["detail"]["stage"] = "Staging"
+    world.sends(event)
+    said = f'approve:   not approved by {ZOE}, saying: "not on a Friday https[:]//x.example/y"\n'
+    assert said in world.mails[0]["Message"]
+
+
+def test_a_builds_own_last_words_are_shown(recorded: Recorded) -> None:
+    world = World()
+    message = "Build terminated with state: FAILED. Phase: BUILD; error: gate: snyk dependencies: tool-error: quota"
+    world.codepipeline.actions = [action("Verify", "snyk", "Failed", message=message)]
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert "snyk:      gate: snyk dependencies: tool-error: quota\n" in world.mails[0]["Message"]
+
+
+def test_a_tool_error_shows_no_findings(recorded: Recorded) -> None:
+    world = World()
+    world.codepipeline.actions = [action("Verify", "grype", "Failed")]
+    world.judged("grype", "image", "tool-error", "the database is 9 days old", finding("HIGH", "CVE-1"), blocking=0)
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert "grype:     grype image: tool-error: the database is 9 days old\nPipeline:" in world.mails[0]["Message"]
+
+
+def test_findings_that_cannot_be_read_are_no_lost_mail(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    world.bucket.put(f"reports/payments/{EXECUTION}/grype-image/findings.json", b"{")
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert (
+        "           (the findings cannot be shown here: not readable as JSON (JSONDecodeError))\n"
+        in world.mails[0]["Message"]
+    )
+
+
+@pytest.mark.parametrize("key", ["verdict.json", "findings.json"])
+def test_a_file_that_is_far_too_large_is_no_lost_mail(
+    recorded: Recorded, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from notify import failures
+
+    monkeypatch.setattr(failures, "RECORD_LIMIT" if key == "verdict.json" else "FINDINGS_LIMIT", 10)
+    world = stopped_by_grype()
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert len(world.mails) == 1
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [
+        ("Löst\nalles\x1b[31m auf", "L?st alles?[31m auf"),
+        ("click HTTPS://evil.example/a and mailto:x@y.z", "click HTTPS[:]//evil.example/a and mailto:x@y.z"),
+        ("a" * 300, "a" * 97 + "..."),
+        ("\r\nPipeline:  all is well", "Pipeline: all is well"),
+    ],
+)
+def test_foreign_words_stay_one_harmless_line(recorded: Recorded, title: str, shown: str) -> None:
+    world = stopped_by_grype()
+    world.judged("grype", "image", "findings", "1", finding("CRITICAL", title), blocking=1)
+    world.codepipeline.summary = title
+    world.sends(recorded("codepipeline_stage_failed"))
+    body = world.mails[0]["Message"]
+    assert f"           CRITICAL {shown}\n" in body
+    assert all(" " <= character <= "~" or character == "\n" for character in body)
+
+
+def test_who_pushed_is_who_pushed_to_this_branch_last(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    world.pushed(pusher="arn:aws:iam::123456789012:user/ann", number=2)
+    world.pushed(pusher="arn:aws:iam::123456789012:user/bob", branch="other", number=3)
+    world.bucket.put(f"pushes/payments/{COMMIT}/01234567-89ab-4cde-8f01-00000000000f.json", b"no record")
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert "Pushed by: arn:aws:iam::123456789012:user/ann (recorded" in world.mails[0]["Message"]
+
+
+def test_where_no_push_is_recorded_the_trigger_is_said(recorded: Recorded) -> None:
+    """A scan's pushes may not be looked for: its role does not read them where nobody's duties are separated."""
+    world = stopped_by_grype()
+    world.bucket.objects = {key: one for key, one in world.bucket.objects.items() if not key.startswith("pushes/")}
+    world.sends(recorded("codepipeline_stage_failed"))
+    started = "Started by: CloudWatchEvent arn:aws:events:eu-central-1:1:rule/x (CodePipeline's trigger)\n"
+    assert started in world.mails[0]["Message"]
+
+
+def test_a_scan_says_the_branch_of_its_execution(recorded: Recorded) -> None:
+    world = World()
+    event = recorded("codepipeline_pipeline_failed")
+    event["detail"]["pipeline"] = "acme-payments-scan"
+    world.sends(event)
+    assert world.mails[0]["TopicArn"].endswith(":acme-notifications")
+    assert f"Commit:    {COMMIT} on feature/refunds of payments\n" in world.mails[0]["Message"]
+
+
+def test_a_stopped_run_says_the_comment_of_who_stopped_it(recorded: Recorded) -> None:
+    world = World()
+    for _ in range(2):
+        world.sends(recorded("codepipeline_pipeline_stopped"))
+    [mail] = world.mails
+    assert mail["Subject"] == "acme: payments was STOPPED by somebody"
+    assert mail["Message"].startswith(
+        'payments was STOPPED by somebody.\n\nWhy:       "Stopping the pipeline for an update"\n'
+    )
+
+
+def test_a_canceled_run_is_told(recorded: Recorded) -> None:
+    world = World()
+    event = recorded("codepipeline_pipeline_stopped")
+    event["detail"]["state"] = "CANCELED"
+    world.sends(event)
+    assert world.mails[0]["Subject"] == "acme: payments was CANCELED"
+
+
+def test_a_success_is_told_to_who_asked(recorded: Recorded) -> None:
+    world = World()
+    event = recorded("codepipeline_pipeline_succeeded")
+    world.sends(event)
+    assert world.mails == []
+    event["detail"]["pipeline"] = "acme-payments-scan"
+    world.sends(event)
+    assert [mail["Subject"] for mail in world.mails] == ["acme: payments-scan went through"]
+
+
+def test_each_end_is_counted_once(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    again = recorded("codepipeline_pipeline_succeeded")
+    again["detail"]["pipeline-execution-attempt"] = 2.0
+    stopped = recorded("codepipeline_pipeline_stopped")
+    stopped["detail"]["execution-id"] = EXECUTION.replace("3", "4")
+    failed = recorded("codepipeline_pipeline_failed")
+    for event in (recorded("codepipeline_stage_failed"), failed, failed, again, again, stopped):
+        world.sends(event)
+    assert world.counted("Pipeline") == {"payments": {"Runs": 3, "RunsSucceeded": 1, "RunsFailed": 1}}
+
+
+def test_a_mail_that_sns_refuses_is_sent_by_the_next_attempt(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    world.sns.faults = [ConnectionError("no answer")]
+    with pytest.raises(ConnectionError):
+        world.sends(recorded("codepipeline_stage_failed"))
+    world.clock.now += timedelta(seconds=60)
+    world.sends(recorded("codepipeline_pipeline_failed"))
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert len(world.mails) == 1
+
+
+def test_the_longest_names_fit_a_subject(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    names = ["grype", "snyk", "snyk-container"]
+    world.codepipeline.actions = [action("Verify", name, "Failed") for name in [*names, "snyk-code"]]
+    event = recorded("codepipeline_stage_failed")
+    event["detail"]["pipeline-execution-attempt"] = 17.0
+    world.sends(event)
+    [mail] = world.mails
+    assert len(mail["Subject"]) < 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+    assert mail["Subject"].isascii()
+    assert mail["Subject"].isprintable()
+    assert "1 more actions of this stage failed" in mail["Message"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"pipeline": "acme-other"}, "pipeline"),
+        ({"execution-id": "../../reports"}, "execution-id"),
+        ({"state": "SUPERSEDED"}, "state"),
+        ({"stage": "Ver\nify"}, "stage"),
+    ],
+)
+def test_what_no_rule_should_send_is_an_error(recorded: Recorded, changed: dict[str, str], says: str) -> None:
+    event = recorded("codepipeline_stage_failed")
+    event["detail"] |= changed
+    with pytest.raises(MalformedError, match=says):
+        World().sends(event)
+
+
+@pytest.mark.parametrize("missing", ["id", "source", "detail-type", "time", "detail"])
+def test_an_event_without_its_envelope_is_an_error(recorded: Recorded, missing: str) -> None:
+    event = recorded("codepipeline_stage_failed")
+    del event[missing]
+    with pytest.raises(MalformedError):
+        World().sends(event)
+
+
+def test_an_event_of_another_kind_is_an_error(recorded: Recorded) -> None:
+    with pytest.raises(MalformedError, match="no event that this function knows"):
+        World().sends(recorded("codepipeline_action_failed"))
