@@ -412,18 +412,23 @@ def test_a_build_by_hand_is_told(applied: Any, listening: Callable[[], list[dict
     assert mail["Subject"] == "acme: build acme-payments-grype was started outside its pipeline by ann"
 
 
-def test_nobody_has_confirmed_and_that_is_measured(applied: Any) -> None:
-    """The schedule's own event; EventBridge fires it by the clock, so the function is called as it would be."""
-    scheduled = event("scheduled_event")
+def test_every_hour_it_looks_who_has_confirmed(applied: Any, listening: Callable[[], list[dict[str, str]]]) -> None:
+    """The schedule's own event; EventBridge fires it by the clock, so the function is called as it would be. The queue that
+    listens is the one subscriber that needs no confirmation."""
     answer = applied.administrator.client("lambda").invoke(
-        FunctionName="acme-notifier", Payload=json.dumps(scheduled).encode()
+        FunctionName="acme-notifier", Payload=json.dumps(event("scheduled_event")).encode()
     )
-    assert "FunctionError" not in answer
-    said = json.loads(answer["Payload"].read())["said"]
-    assert said == (
-        "nobody can be told that subscriptions are not confirmed: no topic has a confirmed one;"
-        " 0 waivers end soon, 0 have ended"
+    assert "FunctionError" not in answer, answer["Payload"].read()
+    assert json.loads(answer["Payload"].read())["said"].endswith("; 0 waivers end soon, 0 have ended")
+    [mail] = patient(listening)
+    print(f"Subject: {mail['Subject']}\n\n{mail['Message']}")
+    assert mail["Subject"] == (
+        "acme: 2 e-mail addresses have not confirmed their subscription, and 1 topics reach nobody"
     )
+    text = mail["Message"]
+    assert "Topic:     acme-notifications: 1 confirmed, 1 not\n           platform@example.com\n" in text
+    approval = "Topic:     acme-payments-approval: 0 confirmed, 1 not - NOBODY hears this topic\n"
+    assert f"{approval}           release@example.com\n" in text
 
 
 def test_every_target_retries_for_a_day_and_keeps_what_was_not_delivered(applied: Any) -> None:

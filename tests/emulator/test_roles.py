@@ -102,7 +102,7 @@ def test_nobody_of_the_account_becomes_a_role(applied: Any) -> None:
     roles = [
         one["RoleName"] for one in applied.client("iam").list_roles()["Roles"] if one["RoleName"].startswith("acme")
     ]
-    assert len(roles) == 19
+    assert len(roles) == 20
     for role in roles:
         arn = f"arn:aws:iam::123456789012:role/{role}"
         assert outcome(sts, "assume_role", RoleArn=arn, RoleSessionName="probe") == REFUSED, role

@@ -54,8 +54,10 @@ def _unconfirmed(notifier: Notifier, waiting: dict[str, Subscribers]) -> Message
         rows.append(("Topic", f"{topic}: {one.confirmed} confirmed, {len(one.pending)} not{nobody}"))
         rows += [("", foreign(address, 254)) for address in one.pending[:SHOWN]]
         rows.append(("", notifier.console.topic(notifier.topics.place.topic_arn(topic))))
-    rows.append(("What now", "each of them opens the link in the mail from AWS Notifications; three days old, it has"))
-    rows.append(("", "expired: choose Request confirmation on the topic's page"))
+    rows.append(
+        ("What now", "each of them opens the link in the mail from AWS Notifications; if it no longer works, choose")
+    )
+    rows.append(("", "Request confirmation on the topic's page"))
     more = f", and {len(unheard)} topics reach nobody" if unheard else ""
     return Message.of(f"{notifier.audience.project}: {head}{more}", f"{head}{more}.", rows)
 

@@ -143,7 +143,18 @@ def _pending_addresses() -> None:
             sns._refresh_subscription_counts(topic)
         return answer
 
+    def listed(given: Any) -> Any:
+        """https://docs.aws.amazon.com/sns/latest/api/API_ListSubscriptionsByTopic.html: who waits has a word in place of an ARN."""
+        status, headers, body = by_topic(given)
+        for topic in sns._topics.values():
+            for one in topic["subscriptions"]:
+                if not one["confirmed"]:
+                    old = f"<SubscriptionArn>{one['arn']}<".encode()
+                    body = body.replace(old, b"<SubscriptionArn>PendingConfirmation<")
+        return status, headers, body
+
     subscribe = replace(sns, "_subscribe", subscribed)
+    by_topic = replace(sns, "_list_subscriptions_by_topic", listed)
 
 
 def _report_groups() -> None:
