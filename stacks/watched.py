@@ -10,6 +10,7 @@ from modules.function_alarms import watch_function
 from modules.notifications import Topic
 from modules.notifier import NOTIFIER
 from modules.release_record import RECORDER
+from modules.review_comment import reviewer
 from stacks.base import BaseStack
 from stacks.settings import DeliveryPipeline, ScanPipeline, Settings
 
@@ -25,6 +26,7 @@ OF_DELIVERIES = {
     RECORDER: "Runs stop at Staging/record before anybody is asked: nothing goes out. Ends of releases that it failed to record"
     " three times wait in its dead letters.",
 }
+REVIEWER = "Pull requests on {} get no review, or an old one: read their plans yourself before you merge."
 STARTER = "Commits on {} are not scanned; what it failed to start three times waits in its dead letters."
 
 
@@ -36,6 +38,8 @@ def watch_functions(scope: BaseStack, settings: Settings, alarms: Topic) -> None
             watched |= OF_DELIVERIES
         elif isinstance(pipeline, ScanPipeline):
             watched[f"{name}-starter"] = STARTER.format(pipeline.repository.name)
+    for name, review in settings.reviews.items():
+        watched[reviewer(name)] = REVIEWER.format(review.repository.name)
     for purpose, consequence in watched.items():
         watch_function(
             scope,
