@@ -45,12 +45,17 @@ synth: .venv/.synth  ## pipelines.yaml -> cdktf.out/ (PIPELINES=other.yaml for a
 # One more than there are processors: one of them mostly waits, for Terraform to deploy to the emulator.
 WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
-test: .venv/.dev .venv-emulator/.done node_modules/.done  ## all tests
+# What a target needs is made side by side: one downloads while another unpacks.
+READY = @$(MAKE) --no-print-directory --jobs=4
+
+test:  ## all tests
+	$(READY) .venv/.dev .venv-emulator/.done node_modules/.done
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
 
 FUNCTIONS := $(notdir $(patsubst %/handler.py,%,$(wildcard lambdas/*/handler.py)))
 
-check: .venv/.dev .venv-check/.done .venv-emulator/.done  ## linters, types, public checkers
+check:  ## linters, types, public checkers
+	$(READY) .venv/.dev .venv-check/.done .venv-emulator/.done
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy main.py modules stacks tools
@@ -59,11 +64,13 @@ check: .venv/.dev .venv-check/.done .venv-emulator/.done  ## linters, types, pub
 	$(BIN)/yamllint --strict pipelines.yaml buildspecs docs tests tools
 	$(BIN)/python -m tools.check_output $(CHECKERS)
 
-apply-local: .venv/.dev .venv-emulator/.done node_modules/.done  ## deploy, plan again, use and destroy pipelines.yaml on an emulated account (7 minutes, offline)
+apply-local:  ## deploy, plan again, use and destroy pipelines.yaml on an emulated account (7 minutes, offline)
+	$(READY) .venv/.dev .venv-emulator/.done node_modules/.done
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tools.apply_local $(ARGS)
 
 # Neither linters nor npm: who rehearses on a fresh machine waits for nothing else.
-rehearse: .venv/.dev .venv-emulator/.done  ## a commit through the pipelines on this machine (SCENARIO=name or all, LIST=1, MATRIX=1, REPORTS=folder to keep)
+rehearse:  ## a commit through the pipelines on this machine (SCENARIO=name or all, LIST=1, MATRIX=1, REPORTS=folder to keep)
+	$(READY) .venv/.dev .venv-emulator/.done
 	@PATH="$(CURDIR)/$(BIN):$$PATH" SCENARIO="$(SCENARIO)" LIST="$(LIST)" MATRIX="$(MATRIX)" REPORTS="$(REPORTS)" $(BIN)/python -m tools.rehearse $(ARGS)
 
 prove: .venv/.dev  ## what only your AWS account can show (ARGS="--run payments --limit-usd 5.00"; docs/proof.md)

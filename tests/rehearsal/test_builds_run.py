@@ -104,6 +104,13 @@ def test_a_build_that_is_stopped_is_stopped(world: Any) -> None:
     assert world.run(spec("sleep 60"), stop=stop).status == "STOPPED"
 
 
+def test_whoever_stops_the_rehearsal_ends_its_builds(world: Any) -> None:
+    begun = time.monotonic()
+    threading.Timer(1, sandbox.end_all).start()
+    assert world.run(spec("sleep 60")).status != "SUCCEEDED"
+    assert time.monotonic() - begun < 30
+
+
 def test_builds_do_not_meet_and_leave_nothing(world: Any) -> None:
     command = "test ! -e /tmp/mine && mkdir /tmp/mine /opt/pipeline && touch /zap/wrk/x /var/x && ! touch /usr/mine && sleep 1"
     results: list[BuildResult] = []

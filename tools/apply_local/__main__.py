@@ -5,13 +5,9 @@ from __future__ import annotations
 import argparse
 import os
 import shlex
-import shutil
 import signal
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -23,7 +19,7 @@ bindings.start(os.environ).result()
 from stacks.settings import MistakesError  # noqa: E402 - the bindings above come first
 from tools.apply_local import existing  # noqa: E402
 from tools.apply_local.checkout import FailedError  # noqa: E402
-from tools.apply_local.life import KEPT, KEPT_AT, Life, begun  # noqa: E402
+from tools.apply_local.life import KEPT, KEPT_AT, Life, begun, temporary  # noqa: E402
 from tools.emulator.process import ROOT, EmulatorError  # noqa: E402
 from tools.terraform_cli import TerraformMissingError  # noqa: E402
 
@@ -78,22 +74,6 @@ def live(life: Life, keep: bool) -> int:
     return 0
 
 
-@contextmanager
-def temporary() -> Iterator[str]:
-    """A folder that is gone afterwards, also if what was killed in it writes its last file while it goes."""
-    folder = tempfile.mkdtemp(prefix="apply-local-")
-    try:
-        yield folder
-    finally:
-        for _ in range(50):
-            shutil.rmtree(folder, ignore_errors=True)
-            if not Path(folder).exists():
-                break
-            time.sleep(0.1)
-        else:
-            shutil.rmtree(folder)  # says what is in the way
-
-
 def main() -> int:
     """1: something is not as it must be; 2: it could not be tried."""
     parser = argparse.ArgumentParser(prog="make apply-local", description=__doc__)
@@ -105,7 +85,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     began = time.monotonic()
     try:
-        with temporary() as folder:
+        with temporary("apply-local-") as folder:
             with begun(Path(folder), Path(arguments.pipelines).resolve(), say) as life:
                 say(f"Emulator on {life.emulator.url}, in {folder}")
                 say(

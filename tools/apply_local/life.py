@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -102,3 +105,19 @@ def begun(folder: Path, pipelines: Path, progress: Progress, *, cdktf: bool = Tr
         else:
             checkout = Checkout.written(written, user, order)
         yield Life(settings, emulator, checkout, existing.what_exists(emulator), progress)
+
+
+@contextmanager
+def temporary(prefix: str) -> Iterator[str]:
+    """A folder that is gone afterwards, also if what was killed in it writes its last file while it goes."""
+    folder = tempfile.mkdtemp(prefix=prefix)
+    try:
+        yield folder
+    finally:
+        for _ in range(50):
+            shutil.rmtree(folder, ignore_errors=True)
+            if not Path(folder).exists():
+                break
+            time.sleep(0.1)
+        else:
+            shutil.rmtree(folder)  # says what is in the way

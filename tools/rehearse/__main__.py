@@ -14,7 +14,6 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,7 +27,7 @@ from botocore.exceptions import BotoCoreError, ClientError  # noqa: E402 - the b
 
 from stacks.settings import MistakesError  # noqa: E402
 from tools.apply_local.checkout import FailedError  # noqa: E402
-from tools.apply_local.life import Life, attached, begun  # noqa: E402
+from tools.apply_local.life import Life, attached, begun, temporary  # noqa: E402
 from tools.emulator.process import ROOT, EmulatorError  # noqa: E402
 from tools.rehearse import parts, show  # noqa: E402
 from tools.rehearse.described import NotRehearsedError  # noqa: E402
@@ -132,7 +131,7 @@ def main() -> int:
         return NOT_RUN
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        with tempfile.TemporaryDirectory(prefix="rehearse-", ignore_cleanup_errors=True) as folder:
+        with temporary("rehearse-") as folder:
             (Path(folder) / "life").mkdir()
             code = run(chosen, Path(folder))
         return max(code, matrix()) if arguments.scenario == "all" else code

@@ -24,6 +24,7 @@ from tools.rehearse import (
     letters,
     people,
     pushes,
+    sandbox,
     scenarios,
     seen,
     trouble,
@@ -293,8 +294,9 @@ class _Play:
 
 @contextmanager
 def deployed(life: Life, folder: Path, reports: Path | None = None) -> Iterator[Rehearsal]:
-    """The rehearsal of a life whose stacks are deployed; afterwards the emulator knows no stand-in."""
+    """The rehearsal of a life whose stacks are deployed; afterwards no build runs and the emulator knows no stand-in."""
     try:
         yield replace(Rehearsal.of(life, folder), reports=reports)
     finally:
+        sandbox.end_all()
         life.emulator.use_stand_in("")

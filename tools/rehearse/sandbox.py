@@ -26,6 +26,7 @@ OURS = "/rehearsal"  # what the rehearsal itself brings along: commands of the b
 PATH = f"{OURS}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NEEDED = ("bash", "ln", "mkdir", "mount", "pivot_root", "rmdir", "umount", "unshare")
 _LOOK = 0.2  # seconds between two looks at a build's `stop`
+_running: set[subprocess.Popen[bytes]] = set()
 
 
 class SandboxError(RuntimeError):
@@ -97,6 +98,7 @@ class Sandbox:
                 pass_fds=(commands_in, done_out),
                 start_new_session=True,
             )
+        _running.add(self._process)
         os.close(commands_in)
         os.close(done_out)
         self._commands, self._done = commands_out, done_in
@@ -115,11 +117,9 @@ class Sandbox:
 
     def __exit__(self, *_: object) -> None:
         """End every process of the build."""
-        with suppress(ProcessLookupError):
-            os.killpg(
-                self._process.pid, signal.SIGKILL
-            )  # its child is killed with it, and is the first of its namespace
+        _kill(self._process)
         self._process.wait()
+        _running.discard(self._process)
         for end in (self._commands, self._done):
             with suppress(OSError):
                 os.close(end)
@@ -214,6 +214,17 @@ class Sandbox:
 
 # The commands' own processes do not see the two pipes.
 _AGENT = 'while IFS= read -r REHEARSED <&8; do . "$REHEARSED" 8<&- 9>&-; echo "$?" >&9; done'
+
+
+def end_all() -> None:
+    """End every build that still runs: of a rehearsal that somebody stops, whose threads end without a word."""
+    for process in list(_running):
+        _kill(process)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)  # its child is killed with it, and is the first of its namespace
 
 
 def _unreadable(folder: str, names: list[str]) -> list[str]:
