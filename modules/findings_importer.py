@@ -234,7 +234,8 @@ def _allow_security_hub(account: Account) -> list[Statement]:
 
 class ReleaseGuard:
     """CodePipeline calls it before Publish and Production; it reads what is recorded and answers the job. ``pipelines``: the
-    delivery pipelines whose executions it looks into. ``pushed``: whether the importer records pushes for it."""
+    delivery pipelines whose executions it looks into. ``pushed``: whether the importer records pushes for it. ``asks_config``:
+    whether a rule of AWS Config may hold a release."""
 
     def __init__(
         self,
@@ -245,6 +246,7 @@ class ReleaseGuard:
         reports: Bucket,
         pipelines: Sequence[str],
         pushed: bool,
+        asks_config: bool,
         package: bytes,
         scratch: Path,
     ) -> None:
@@ -266,6 +268,9 @@ class ReleaseGuard:
                     ["codepipeline:ListActionExecutions"],
                     [account.arn("codepipeline", account.names.pipeline(name)) for name in pipelines],
                 ),
+                # It takes no resource; the rules are named in the call.
+                # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsconfig.html
+                *([allow("Compliance", ["config:DescribeComplianceByConfigRule"], ["*"])] if asks_config else ()),
                 ANSWER_JOB,
             ],
             timeout_seconds=120,

@@ -66,7 +66,9 @@ def document(scope: TerraformStack, id_: str, statements: Iterable[Statement]) -
 _TRUSTS: WeakKeyDictionary[TerraformStack, dict[str, str]] = WeakKeyDictionary()
 
 
-def _trust(scope: TerraformStack, account: Account, service: str, id_: str, source_arn: str | None) -> str:
+def _trust(
+    scope: TerraformStack, account: Account, service: str, id_: str, source_arn: str | None, says_account: bool
+) -> str:
     """Who may assume the role: the service, acting for this account and, where AWS documents that it says so, for one
     resource of it.
 
@@ -75,6 +77,9 @@ def _trust(scope: TerraformStack, account: Account, service: str, id_: str, sour
     No such page was found for CodePipeline and Lambda: a condition on a key that is not sent would refuse everything.
     """
     documents = _TRUSTS.setdefault(scope, {})
+    if not says_account:
+        trust = grant("AssumedByService", "Service", [f"{service}.amazonaws.com"], ["sts:AssumeRole"], [])
+        return document(scope, f"{id_}_trust", [trust])
     if source_arn is not None:
         trust = grant(
             "AssumedByService", "Service", [f"{service}.amazonaws.com"], ["sts:AssumeRole"], [],
@@ -95,7 +100,8 @@ class Role:
     """A role that one AWS service assumes for this account, with one inline policy.
 
     ``source_arn``: the one resource that the service acts for, where AWS documents that it is sent; composed from names,
-    since the resource names the role. Whoever uses the role depends on ``policy``: a service may assume the role as soon as it knows it.
+    since the resource names the role. ``says_account``: False where AWS documents that the service does not say for which account
+    it acts. Whoever uses the role depends on ``policy``: a service may assume the role as soon as it knows it.
     """
 
     def __init__(
@@ -109,13 +115,14 @@ class Role:
         statements: Sequence[Statement],
         description: str,
         source_arn: str | None = None,
+        says_account: bool = True,
     ) -> None:
         IamRole(
             scope,
             f"{id_}_role",
             name=name,
             description=description,
-            assume_role_policy=_trust(scope, account, service, id_, source_arn),
+            assume_role_policy=_trust(scope, account, service, id_, source_arn, says_account),
         )
         self.policy = IamRolePolicy(
             scope,

@@ -17,6 +17,10 @@ RULE = 64  # https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_Put
 QUEUE = 80  # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_CreateQueue.html
 PIPELINE = 100  # https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_PipelineDeclaration.html
 BUILD_PROJECT = 150  # https://docs.aws.amazon.com/codebuild/latest/APIReference/API_CreateProject.html (console limit)
+TRAIL = 128  # https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html
+CONFIG_RULE = (
+    64  # https://docs.aws.amazon.com/config/latest/APIReference/API_ComplianceByConfigRule.html (128 elsewhere)
+)
 TOPIC = 256  # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
 BUCKET = 63  # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 
@@ -91,6 +95,14 @@ class Names:
     def alarm(self, purpose: str) -> str:
         """CloudWatch alarm."""
         return fit(f"{self.project}-{purpose}", 255)
+
+    def trail(self, purpose: str) -> str:
+        """CloudTrail trail, and the role with which it writes to its log group."""
+        return fit(f"{self.project}-{purpose}", TRAIL)
+
+    def config_rule(self, purpose: str) -> str:
+        """Rule of AWS Config; what ``compliance: hold_production`` names."""
+        return fit(f"{self.project}-{purpose}", CONFIG_RULE)
 
     def registry(self, pipeline: str) -> str:
         """ECR repository of one pipeline's image."""

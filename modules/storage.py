@@ -101,13 +101,19 @@ def make_bucket(
     bucket: Bucket,
     *,
     access_logs: Bucket,
-    access_logs_policy: S3BucketPolicy,
+    access_logs_policy: S3BucketPolicy | None = None,
     expiries: Sequence[Expiry] = (),
     noncurrent_days: int = 90,
     statements: Sequence[Statement] = (),
+    only_key: bool = True,
 ) -> list[ITerraformDependable]:
-    """Create ``bucket``, encrypted with the project's key. ``statements`` extend its policy. What is put into it by the
-    same stack depends on what is returned."""
+    """Create ``bucket``, encrypted with ``bucket.key``. ``statements`` extend its policy. What is put into it by the
+    same stack depends on what is returned.
+
+    ``access_logs_policy``: of the bucket that the access logs go to, if this stack makes it. ``only_key``: refuse objects that
+    name another encryption; not where an AWS service writes some of its objects with S3's own key, and calls KMS itself for
+    the others (then without S3's bucket key: its encryption context is the bucket, not the service's).
+    """
     public_access, versioning = _private_bucket(scope, id_, bucket)
     encryption = S3BucketServerSideEncryptionConfigurationA(
         scope,
@@ -115,7 +121,7 @@ def make_bucket(
         bucket=f"${{aws_s3_bucket.{id_}.id}}",
         rule=[
             S3BucketServerSideEncryptionConfigurationRuleA(
-                bucket_key_enabled=True,
+                bucket_key_enabled=only_key,
                 apply_server_side_encryption_by_default=(
                     S3BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultA(
                         sse_algorithm="aws:kms", kms_master_key_id=bucket.key.arn
@@ -130,39 +136,35 @@ def make_bucket(
         bucket=f"${{aws_s3_bucket.{id_}.id}}",
         target_bucket=access_logs.name,
         target_prefix=f"{id_}/",
-        depends_on=[access_logs_policy],
+        depends_on=[access_logs_policy] if access_logs_policy else None,
     )
-    _lifecycle(scope, id_, expiries, noncurrent_days, versioning)
-    policy = _policy(
-        scope,
-        id_,
-        bucket,
-        [
-            # An absent header means the bucket's default, which is the key: refuse only what names something else.
-            grant(
-                "OnlyTheKey",
-                "AWS",
-                ["*"],
-                ["s3:PutObject"],
-                [f"{bucket.arn}/*"],
-                when("StringNotEquals", _KEY_HEADER, bucket.key.arn),
-                when("Null", _KEY_HEADER, "false"),
-                effect="Deny",
-            ),
-            grant(
-                "OnlyKmsEncryption",
-                "AWS",
-                ["*"],
-                ["s3:PutObject"],
-                [f"{bucket.arn}/*"],
-                when("StringNotEquals", _SSE_HEADER, "aws:kms"),
-                when("Null", _SSE_HEADER, "false"),
-                effect="Deny",
-            ),
-            *statements,
-        ],
-        public_access,
-    )
+    lifecycle = _lifecycle(scope, id_, expiries, noncurrent_days, versioning)
+    # An absent header means the bucket's default, which is the key: refuse only what names something else.
+    refused = [
+        grant(
+            "OnlyTheKey",
+            "AWS",
+            ["*"],
+            ["s3:PutObject"],
+            [f"{bucket.arn}/*"],
+            when("StringNotEquals", _KEY_HEADER, bucket.key.arn),
+            when("Null", _KEY_HEADER, "false"),
+            effect="Deny",
+        ),
+        grant(
+            "OnlyKmsEncryption",
+            "AWS",
+            ["*"],
+            ["s3:PutObject"],
+            [f"{bucket.arn}/*"],
+            when("StringNotEquals", _SSE_HEADER, "aws:kms"),
+            when("Null", _SSE_HEADER, "false"),
+            effect="Deny",
+        ),
+    ]
+    # A policy may refuse changes of what is made here: it comes last, and goes first.
+    after = [public_access, versioning, lifecycle] if statements else [public_access]
+    policy = _policy(scope, id_, bucket, [*(refused if only_key else ()), *statements], after)
     return [policy, versioning, encryption]
 
 
@@ -204,7 +206,7 @@ def make_access_log_bucket(
                 when("StringEquals", "aws:SourceAccount", account.id),
             )
         ],
-        public_access,
+        [public_access],
     )
 
 
@@ -240,9 +242,9 @@ def _private_bucket(
 
 def _lifecycle(
     scope: TerraformStack, id_: str, expiries: Sequence[Expiry], noncurrent_days: int, versioning: S3BucketVersioningA
-) -> None:
+) -> S3BucketLifecycleConfiguration:
     every = S3BucketLifecycleConfigurationRuleFilter(prefix="")
-    S3BucketLifecycleConfiguration(
+    return S3BucketLifecycleConfiguration(
         scope,
         f"{id_}_lifecycle",
         bucket=f"${{aws_s3_bucket.{id_}.id}}",
@@ -278,7 +280,7 @@ def _policy(
     id_: str,
     bucket: Bucket,
     statements: Sequence[Statement],
-    public_access: S3BucketPublicAccessBlock,
+    after: Sequence[ITerraformDependable],
 ) -> S3BucketPolicy:
     tls_only = grant(
         "TlsOnly",
@@ -295,5 +297,5 @@ def _policy(
         bucket=f"${{aws_s3_bucket.{id_}.id}}",
         policy=document(scope, f"{id_}_policy_document", [tls_only, *statements]),
         # S3 refuses concurrent changes of one bucket's access settings.
-        depends_on=[public_access],
+        depends_on=list(after),
     )

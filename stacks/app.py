@@ -15,6 +15,7 @@ from typing import Any
 from cdktf import App
 
 from modules import guardrails
+from modules.audit_pattern import FilterTooLongError
 from modules.build_project import BuildspecError, read_buildspec
 from modules.packaging import PackagingError, function_package, scripts_package, sha256_hex
 from modules.pipeline import PipelineError
@@ -76,7 +77,7 @@ def synthesize(settings: Settings) -> list[Written]:
         fresh, scratch = Path(folder, "out"), Path(folder, "scratch")
         try:
             build_app(settings, fresh, scratch).synth()
-        except (BuildspecError, PackagingError, PipelineError) as error:
+        except (BuildspecError, FilterTooLongError, PackagingError, PipelineError) as error:
             raise SynthesisError([str(error)]) from None
         manifest = json.loads((fresh / "manifest.json").read_text(encoding="utf-8"))
         stacks = {name: json.loads((fresh / "stacks" / name / "cdk.tf.json").read_text(encoding="utf-8"))

@@ -60,6 +60,7 @@ class Findings(BaseStack):
                 reports=reports,
                 pipelines=list(delivery),
                 pushed=bool(pushed),
+                asks_config=bool(settings.compliance.hold_production),
                 package=sources.packages["release_guard"],
                 scratch=sources.scratch,
             )

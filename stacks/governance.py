@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cdktf import TerraformResourceLifecycle
+from cdktf import ITerraformDependable, TerraformResourceLifecycle
 from cdktf_cdktf_provider_aws.ecr_registry_scanning_configuration import (
     EcrRegistryScanningConfiguration,
     EcrRegistryScanningConfigurationRule,
@@ -12,16 +12,18 @@ from cdktf_cdktf_provider_aws.securityhub_account import SecurityhubAccount
 from constructs import Construct
 
 from modules.encryption import Key
+from modules.insights import make_insights
 from modules.notifier import Notifier
 from modules.storage import Bucket
 from stacks.audience import audience
 from stacks.base import BaseStack, Sources
+from stacks.oversight import compliance_events, make_audit, make_compliance
 from stacks.settings import DeliveryPipeline, Settings
 from stacks.watched import watch_functions
 
 
 class Governance(BaseStack):
-    """The third stack to deploy. CloudTrail, AWS Config and Inspector are not managed yet: the settings refuse it."""
+    """The third stack to deploy. Inspector is not managed yet: the settings refuse it."""
 
     def __init__(self, scope: Construct, settings: Settings, sources: Sources) -> None:
         super().__init__(scope, "governance", settings)
@@ -38,12 +40,16 @@ class Governance(BaseStack):
             pushed=any(one.approval.separation_of_duties for one in deliveries),
             package=sources.packages["notifier"],
             scratch=sources.scratch,
+            more=compliance_events(settings),
         )
         watch_functions(self, settings, heard.project)
         # Destroying one of these would switch it off for everybody in the account: Terraform refuses to.
         keep = TerraformResourceLifecycle(prevent_destroy=True)
+        hub: list[ITerraformDependable] = []
         if settings.singletons.security_hub == "manage":
-            SecurityhubAccount(self, "security_hub", enable_default_standards=False, lifecycle=keep)
+            hub = [SecurityhubAccount(self, "security_hub", enable_default_standards=False, lifecycle=keep)]
+        if settings.singletons.security_hub != "none":
+            make_insights(self, account=account, pipelines=list(settings.pipelines), after=hub)
         if settings.singletons.ecr_scanning == "manage":
             EcrRegistryScanningConfiguration(
                 self,
@@ -59,3 +65,5 @@ class Governance(BaseStack):
                 ],
                 lifecycle=keep,
             )
+        make_audit(self, settings, key, heard.project)
+        make_compliance(self, settings, key)

@@ -93,6 +93,7 @@ def policy_json(settings: Settings) -> bytes:
     document = {
         "schema": SCHEMA,
         "security_hub": settings.singletons.security_hub != "none",
+        "hold_production": settings.compliance.hold_production,
         "pipelines": pipelines,
         "waivers": waivers,
     }

@@ -17,7 +17,7 @@ ENDINGS = (
     "staging-deploy", "production-deploy", "starter", "approval", "events",
     "plan", "review", "pull-requests",
 )  # fmt: skip
-PROJECT_WIDE = ("findings-importer", "release-guard", "release-recorder", "notifications")
+PROJECT_WIDE = ("findings-importer", "release-guard", "release-recorder", "notifications", "trail", "config")
 
 
 def colliding_names(document: Document) -> Iterator[Problem]:
@@ -85,6 +85,12 @@ def contradictions(found: SettingsFile, document: Document) -> Iterator[Problem]
             ("backend", "lockfile"),
             "Terraform before 1.10 does not know it, and such a version is not"
             ' excluded; write terraform: ">= 1.11.0" (in 1.10 it is experimental)',
+        )
+    if found.singletons.cloudtrail == "manage" and found.audit.log_group:
+        yield at(
+            document,
+            ("audit", "log_group"),
+            "the trail of singletons: {cloudtrail: manage} has its own log group; leave one of the two away",
         )
     yield from _accounts(found, document)
     yield from _reviews(found, document)

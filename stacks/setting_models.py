@@ -122,8 +122,43 @@ class Singletons(_Model):
     )
     ecr_scanning: Singleton = Field("existing", description="the registry's scanning: existing or manage")
     inspector: OnlyExisting = Field("existing", description="Inspector: existing")
-    cloudtrail: OnlyExisting = Field("existing", description="CloudTrail: existing")
-    config: OnlyExisting = Field("existing", description="AWS Config: existing")
+    cloudtrail: Singleton = Field(
+        "existing", description="CloudTrail: existing, or manage (a trail of this project's for the whole account)"
+    )
+    config: Singleton = Field(
+        "existing", description="AWS Config: existing, or manage (recorder, delivery and rules of this project's)"
+    )
+
+
+class Audit(_Model):
+    """What people hear of from CloudTrail."""
+
+    log_group: values.LogGroupName | None = Field(
+        None,
+        description="with cloudtrail: existing, the log group of an existing multi-region trail, in this region: alarms listen there",
+    )
+    deployers: Annotated[list[values.DeployerArn], AfterValidator(values.unique)] = Field(
+        default_factory=list,
+        max_length=6,
+        description="ARNs of the roles and users that may change what is deployed; without them whoever calls himself Terraform",
+    )
+    direct_pushes: Literal["alarm", "allow"] = Field(
+        "alarm",
+        description="what a commit does that reaches a delivered branch without a pull request: alarm, or allow",
+    )
+
+
+class Compliance(_Model):
+    """What AWS Config's rules are for."""
+
+    hold_production: Annotated[list[values.ConfigRuleName], AfterValidator(values.unique)] = Field(
+        default_factory=list,
+        max_length=10,
+        description="names of Config rules: the guard holds production while one of them is not COMPLIANT, or cannot be read",
+    )
+    rules: Literal["make", "none"] | None = Field(
+        None, description="this project's own rules: make or none; with config: manage they are made, with existing not"
+    )
 
 
 class Snyk(_Model):
@@ -403,6 +438,10 @@ class SettingsFile(_Model):
         description="e-mail addresses that hear of failures, or {emails, severity, successes}"
     )
     singletons: Singletons = Field(default_factory=Singletons.model_construct, description="what an account has once")
+    audit: Audit = Field(default_factory=Audit.model_construct, description="what people hear of from CloudTrail")
+    compliance: Compliance = Field(
+        default_factory=Compliance.model_construct, description="what Config's rules are for"
+    )
     snyk: Snyk = Field(default_factory=Snyk.model_construct, description="where Snyk's credentials stand")
     gate: Gate = Field(default_factory=Gate.model_construct, description="what blocks, in every pipeline")
     waivers: list[Waiver] = Field(default_factory=list, description="findings that do not block for a while")

@@ -283,6 +283,30 @@ KeyArn = Annotated[
     ),
 ]
 
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html; a * can only be last: that is all that a metric
+# filter's pattern knows, and a role's sessions have ARNs that end in the session's name.
+DeployerArn = Annotated[
+    str,
+    Text(
+        r"arn:aws(?:-[a-z]+)*:iam::[0-9]{12}:(?:role|user)/(?:[A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]+\*?",
+        "the ARN of an IAM role or user, such as arn:aws:iam::123456789012:role/deployer; a * can only be last",
+        300,
+    ),
+]
+
+# https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogGroup.html
+LogGroupName = Annotated[
+    str,
+    Text("[A-Za-z0-9_/.#-]+", "the name of a log group: letters, digits and _ - / . #", 512),
+]
+
+# https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html says only that it is not blank; these are the
+# characters that the console and conformance packs make names of.
+ConfigRuleName = Annotated[
+    str,
+    Text("[A-Za-z0-9_.-]+", "the name of a rule of AWS Config, such as acme-s3-bucket-ssl-requests-only", 128),
+]
+
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
 BucketName = Annotated[
     str,

@@ -22,7 +22,9 @@ from stacks.setting_checks import at, colliding_names, contradictions, knows_loc
 from stacks.setting_errors import describe_all, dotted
 from stacks.setting_models import (
     Approval,
+    Audit,
     Build,
+    Compliance,
     DeliveryPipeline,
     Environment,
     Gate,
@@ -46,7 +48,7 @@ from stacks.setting_models import (
 from stacks.yaml_source import Document, NotYaml, Problem, decode, parse
 
 __all__ = [
-    "Approval", "Build", "DeliveryPipeline", "Environment", "Gate", "GateRule", "HttpBackend", "LocalBackend",
+    "Approval", "Audit", "Build", "Compliance", "DeliveryPipeline", "Environment", "Gate", "GateRule", "HttpBackend", "LocalBackend",
     "MistakesError", "Released", "Repository", "ReviewPipeline", "S3Backend", "ScanPipeline", "Settings", "SettingsError", "Singletons", "Snyk", "Vpc", "Waiver",
     "Zap", "load", "schema",
 ]  # fmt: skip
@@ -216,7 +218,10 @@ def _complete(found: SettingsFile) -> SettingsFile:
         pipelines[name] = pipeline.model_copy(update=update)
     arns = [p.repository.arn for p in found.pipelines.values() if p.repository.arn]
     account = found.account or next((values.arn(text).account for text in arns), None)
-    return found.model_copy(update={"account": account, "snyk": snyk, "backend": backend, "pipelines": pipelines})
+    made = found.compliance.rules or ("make" if found.singletons.config == "manage" else "none")
+    compliance = found.compliance.model_copy(update={"rules": made})
+    update = {"account": account, "snyk": snyk, "backend": backend, "pipelines": pipelines, "compliance": compliance}
+    return found.model_copy(update=update)
 
 
 def _warnings(found: SettingsFile, document: Document, today: date) -> list[Problem]:
@@ -247,6 +252,16 @@ def _warnings(found: SettingsFile, document: Document, today: date) -> list[Prob
                 document,
                 ("backend", "lock"),
                 "state has no lock; two applies at once can destroy it; write lock: true if the server can lock",
+            )
+        )
+    releases = any(isinstance(pipeline, DeliveryPipeline) for pipeline in found.pipelines.values())
+    if releases and found.singletons.cloudtrail == "existing" and found.audit.log_group is None:
+        warned.append(
+            at(
+                document,
+                ("audit", "log_group"),
+                "no alarm tells of a pipeline, role or function that is changed behind your back: write"
+                " audit: {log_group: ...}, the log group of your multi-region trail, or singletons: {cloudtrail: manage}",
             )
         )
     return warned

@@ -21,6 +21,8 @@ from common.strict import MalformedError
 
 SEVERITIES: Final = ("critical", "high", "medium", "low", "informational")
 GATES: Final = ("Publish", "Production")  # stages that begin with the release guard
+CONFIG_RULE: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+CONFIG_RULES: Final = 10  # one call takes 25, but what speaks against a release must fit into 5,000 characters
 AWS_NAME: Final = re.compile(r"[A-Za-z0-9.@_-]{1,100}")
 REPOSITORY: Final = re.compile(r"[\w.-]{1,100}", re.ASCII)
 HOST: Final = re.compile(r"[a-z0-9.-]{1,253}")
@@ -171,17 +173,19 @@ class PipelinePolicy:
 
 @dataclass(frozen=True)
 class Policy:
-    """The whole file, and the hash of its bytes. ``security_hub``: whether findings go there, beside S3."""
+    """The whole file, and the hash of its bytes. ``security_hub``: whether findings go there, beside S3. ``hold_production``:
+    names of the rules of AWS Config that must be compliant before Production."""
 
     pipelines: Mapping[str, PipelinePolicy]
     waivers: tuple[Waiver, ...]
     security_hub: bool
+    hold_production: tuple[str, ...]
     sha256: str
 
     @classmethod
     def parse(cls, data: bytes) -> Policy:
         """The policy in ``data``. Without one nothing can be judged: an error here is no answer to a build."""
-        names = ("schema", "pipelines", "waivers", "security_hub")
+        names = ("schema", "pipelines", "waivers", "security_hub", "hold_production")
         given = strict.fields(strict.loads(data, "policy.json"), "policy.json", names)
         strict.integer(given["schema"], "policy.json: schema", SCHEMA, SCHEMA)
         pipelines = {
@@ -192,9 +196,18 @@ class Policy:
             Waiver.parse(waiver, f"waivers[{number}]")
             for number, waiver in enumerate(strict.items(given["waivers"], "waivers"))
         )
+        rules = strict.items(given["hold_production"], "policy.json: hold_production")
+        if len(rules) > CONFIG_RULES:
+            raise MalformedError(
+                f"policy.json: hold_production: at most {CONFIG_RULES} rules are right, not {len(rules)}"
+            )
         return cls(
             pipelines=MappingProxyType(pipelines),
             waivers=waivers,
             security_hub=strict.boolean(given["security_hub"], "policy.json: security_hub"),
+            hold_production=tuple(
+                strict.text(rule, f"policy.json: hold_production[{number}]", CONFIG_RULE, "the name of a Config rule")
+                for number, rule in enumerate(rules)
+            ),
             sha256=hashlib.sha256(data).hexdigest(),
         )

@@ -21,6 +21,7 @@ from common.log import one_line
 from common.policy import Policy
 from common.report_store import ReportStore
 from common.strict import clean
+from guard.compliance import ConfigRules
 from guard.service import Guard, RefusedError
 
 POLICY = Path(__file__).with_name("policy.json")
@@ -53,6 +54,7 @@ def guard() -> Guard:
         policy=Policy.parse(POLICY.read_bytes()),
         records=ReportStore(boto3.client("s3", config=CONFIG), os.environ["REPORTS_BUCKET"]),
         executions=PipelineExecutions(boto3.client("codepipeline", config=CONFIG)),
+        rules=ConfigRules(boto3.client("config", config=CONFIG)),
         today=lambda: datetime.now(UTC).date(),
     )
 

@@ -44,7 +44,7 @@ def test_what_stacks_share_by_name_is_made_by_an_earlier_one(emitted: Any) -> No
     for stack, content in emitted.stacks.items():
         text = json.dumps(content)
         for kind, pattern in {
-            "function": r":function:([a-z0-9-]+)",
+            "function": r":function:([a-z0-9-]+)(?!-?\*)(?=[^a-z0-9*-])",
             "topic": r":sns:[\w-]+:\$\{[^}]*\}:([\w-]+)",
         }.items():
             for name in re.findall(pattern, text):

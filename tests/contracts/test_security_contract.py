@@ -27,6 +27,11 @@ def key_of(stack: str) -> str:
     return "${aws_kms_key.key.arn}" if stack == "foundation" else "${data.aws_kms_alias.key.target_key_arn}"
 
 
+# The trail has a key of its own: who administers the project's key opens no audit log.
+TRAIL_KEY = "${aws_kms_key.trail_key.arn}"
+TRAIL_ARN = f"arn:${{data.aws_partition.current.partition}}:cloudtrail:REGION:{ACCOUNT}:trail/PROJECT-trail"
+
+
 def of_kind(emitted: Any, kind: str) -> list[tuple[str, str, Mapping[str, Any]]]:
     found = list(emitted.resources(kind))
     assert found, f"no {kind} at all: nothing would be tested"
@@ -69,7 +74,8 @@ def test_everything_that_can_be_is_encrypted_with_the_projects_key(emitted: Any)
         "aws_codebuild_project": "encryption_key",
     }.items():
         for stack, name, resource in of_kind(emitted, kind):
-            assert resource.get(attribute) == key_of(stack), f"{stack} {name}"
+            key = TRAIL_KEY if name == "trail_logs" else key_of(stack)
+            assert resource.get(attribute) == key, f"{stack} {name}"
     for stack, name, pipeline in of_kind(emitted, "aws_codepipeline"):
         [store] = pipeline["artifact_store"]
         assert store.get("encryption_key") == {"type": "KMS", "id": key_of(stack)}, name
@@ -81,32 +87,39 @@ def test_everything_that_can_be_is_encrypted_with_the_projects_key(emitted: Any)
 
 
 def test_the_key_is_rotated_and_not_deleted_in_a_hurry(emitted: Any) -> None:
-    [(stack, _, key)] = of_kind(emitted, "aws_kms_key")
-    assert key.get("enable_key_rotation") is True
-    assert key["deletion_window_in_days"] == 30
-    assert document(emitted, stack, key["policy"])
-    [(_, _, alias)] = of_kind(emitted, "aws_kms_alias")
-    assert alias["target_key_id"] == "${aws_kms_key.key.key_id}"
+    managed = emitted.settings.singletons.cloudtrail == "manage"
+    names = {"key", "trail_key"} if managed else {"key"}
+    assert {name for _, name, _ in of_kind(emitted, "aws_kms_key")} == names
+    for stack, _, key in of_kind(emitted, "aws_kms_key"):
+        assert key.get("enable_key_rotation") is True
+        assert key["deletion_window_in_days"] == 30
+        assert document(emitted, stack, key["policy"])
+    aliases = {alias["target_key_id"] for _, _, alias in of_kind(emitted, "aws_kms_alias")}
+    assert aliases == {f"${{aws_kms_key.{name}.key_id}}" for name in names}
 
 
 # Buckets
 
 
 def buckets(emitted: Any) -> Mapping[str, Mapping[str, Any]]:
-    found: Mapping[str, Mapping[str, Any]] = emitted.stacks["foundation"]["resource"]["aws_s3_bucket"]
-    return found
+    return {name: bucket for _, name, bucket in of_kind(emitted, "aws_s3_bucket")}
 
 
 def companion(emitted: Any, kind: str, bucket: str) -> Mapping[str, Any]:
     """The one resource of a kind that belongs to a bucket."""
-    group = emitted.stacks["foundation"]["resource"][kind].values()
+    group = [resource for _, _, resource in of_kind(emitted, kind)]
     [found] = [one for one in group if one["bucket"] == f"${{aws_s3_bucket.{bucket}.id}}"]
     assert isinstance(found, Mapping)
     return found
 
 
 def test_buckets_are_private_versioned_logged_and_encrypted(emitted: Any) -> None:
-    assert [name for _, name, _ in of_kind(emitted, "aws_s3_bucket")] == list(buckets(emitted))
+    singletons = emitted.settings.singletons
+    assert set(buckets(emitted)) == {
+        *("access_logs", "artifacts", "reports"),
+        *(["trail_files"] if singletons.cloudtrail == "manage" else []),
+        *(["config_history"] if singletons.config == "manage" else []),
+    }
     for name, bucket in buckets(emitted).items():
         assert not bucket["force_destroy"]
         ownership = companion(emitted, "aws_s3_bucket_ownership_controls", name)
@@ -118,7 +131,8 @@ def test_buckets_are_private_versioned_logged_and_encrypted(emitted: Any) -> Non
         if name == "access_logs":  # S3's log delivery takes SSE-S3 alone, and a bucket does not log itself
             assert default == {"sse_algorithm": "AES256"}
             continue
-        assert default == {"sse_algorithm": "aws:kms", "kms_master_key_id": key_of("foundation")}
+        keys = {"trail_files": TRAIL_KEY, "config_history": key_of("governance")}
+        assert default == {"sse_algorithm": "aws:kms", "kms_master_key_id": keys.get(name, key_of("foundation"))}
         logging = companion(emitted, "aws_s3_bucket_logging", name)
         assert logging["target_bucket"] == buckets(emitted)["access_logs"]["bucket"]
 
@@ -137,8 +151,21 @@ def test_evidence_is_kept(emitted: Any) -> None:
         }
         artifacts = {f"{emitted.settings.project}-{pipeline}"[:20] + "/" for pipeline in emitted.settings.pipelines}
         planned = {"plans/", "reviews/"} if emitted.settings.reviews else set()
-        assert set(expiring) == {"access_logs": {""}, "artifacts": {"images/", *artifacts}, "reports": planned}[name]
-        assert all(days >= (365 if name == "access_logs" else 30) for days in expiring.values())
+        assert (
+            set(expiring)
+            == {
+                "access_logs": {""}, "artifacts": {"images/", *artifacts}, "reports": planned,
+                "trail_files": {""}, "config_history": {""},
+            }[name]
+        )  # fmt: skip
+        least = {
+            "access_logs": 365,
+            "artifacts": 30,
+            "reports": 30,
+            "trail_files": 2555,
+            "config_history": 2555,
+        }  # 2,555 days: 7 years
+        assert all(days >= least[name] for days in expiring.values())
 
 
 # Resource policies
@@ -194,15 +221,30 @@ def test_a_refusal_is_for_everybody(emitted: Any) -> None:
             if statement.get("effect") == "Deny":
                 where = f"{stack} {name} {statement['sid']}"
                 assert statement["principals"] == [{"type": "AWS", "identifiers": ["*"]}], where
-                assert statement["condition"], where
+                # Only of the trail's files nobody may do it on any condition.
+                assert ("condition" in statement) == (statement["sid"] != "NobodyDeletes"), where
+
+
+def test_nobody_deletes_the_trails_files_or_shortens_their_time(full: Any) -> None:
+    [(_, _, statements, arns, _)] = [one for one in attached(full) if one[1] == "aws_s3_bucket.trail_files"]
+    [deny] = [statement for statement in statements if statement["sid"] == "NobodyDeletes"]
+    assert (deny["effect"], set(deny["resources"])) == ("Deny", arns)
+    assert {"s3:DeleteObject", "s3:DeleteObjectVersion", "s3:PutLifecycleConfiguration"} <= set(deny["actions"])
+    # The policy comes after what it refuses to have changed, so that it goes before it.
+    [policy] = [p for _, n, p in of_kind(full, "aws_s3_bucket_policy") if n == "trail_files_policy"]
+    assert {
+        "aws_s3_bucket_lifecycle_configuration.trail_files_lifecycle",
+        "aws_s3_bucket_versioning.trail_files_versioning",
+    } <= set(policy["depends_on"])
 
 
 def test_a_bucket_refuses_what_is_encrypted_with_another_key(emitted: Any) -> None:
     header = "s3:x-amz-server-side-encryption"
-    given = {"OnlyTheKey": (f"{header}-aws-kms-key-id", key_of("foundation")), "OnlyKmsEncryption": (header, "aws:kms")}
-    for _, address, statements, arns, service in attached(emitted):
-        if service != "s3" or address.endswith(".access_logs"):
+    for stack, address, statements, arns, service in attached(emitted):
+        # The digests of the trail's files come with S3's own encryption.
+        if service != "s3" or address.endswith((".access_logs", ".trail_files")):
             continue
+        given = {"OnlyTheKey": (f"{header}-aws-kms-key-id", key_of(stack)), "OnlyKmsEncryption": (header, "aws:kms")}
         by_sid = {statement["sid"]: statement for statement in statements}
         for sid, (variable, value) in given.items():
             deny = by_sid[sid]
@@ -235,16 +277,17 @@ def test_nobody_but_the_importer_writes_or_removes_what_is_believed(emitted: Any
 # Who works here without a role of ours: log groups, events, alarms, and the delivery of access logs.
 SERVICES = {
     "key": {"logs", "events", "cloudwatch"},
+    "trail_key": {"logs", "cloudtrail"},
     "aws_sns_topic": {"events", "cloudwatch"},
     "aws_sqs_queue": {"events"},
-    "aws_s3_bucket": {"logging"},
+    "aws_s3_bucket": {"logging", "cloudtrail"},
 }
 
 
 def test_what_a_service_may_do_here_it_does_for_this_account(emitted: Any) -> None:
     """Principals of Allow statements are this account or a service; a service's are bound to this account."""
     owners = [
-        (stack, "key", document(emitted, stack, key["policy"])) for stack, _, key in of_kind(emitted, "aws_kms_key")
+        (stack, name, document(emitted, stack, key["policy"])) for stack, name, key in of_kind(emitted, "aws_kms_key")
     ]
     owners += [(stack, address, statements) for stack, address, statements, _, _ in attached(emitted)]
     for stack, address, statements in owners:
@@ -258,6 +301,14 @@ def test_what_a_service_may_do_here_it_does_for_this_account(emitted: Any) -> No
             assert principal["type"] == "Service"
             [service] = principal["identifiers"]
             assert service.split(".")[0] in SERVICES[address.split(".")[0]], f"{stack} {address} {statement['sid']}"
+            if service == "cloudtrail.amazonaws.com":
+                # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/create-s3-bucket-policy-for-cloudtrail.html
+                said = {c["variable"]: (c["test"], c["values"]) for c in statement["condition"]}
+                trail = TRAIL_ARN.replace("REGION", emitted.settings.region).replace(
+                    "PROJECT", emitted.settings.project
+                )
+                assert said["aws:SourceArn"] == ("StringEquals", [trail]), f"{stack} {statement['sid']}"
+                continue
             if "condition" not in statement:
                 # EventBridge sends neither KMS nor SNS a key that could bind it; approvals hear of no event.
                 assert principal["identifiers"] == ["events.amazonaws.com"], f"{address} {statement['sid']}"
@@ -279,7 +330,8 @@ def test_what_a_service_may_do_here_it_does_for_this_account(emitted: Any) -> No
                 assert test == "ArnEquals"
                 assert set(values) == {arn + name for name in made}, f"{stack}: rules whose lost events the queue takes"
             else:
-                assert (test, variable) == ("ArnLike", "kms:EncryptionContext:aws:logs:arn")
+                exact = stack == "governance"  # the trail's key serves one log group
+                assert (test, variable) == ("ArnEquals" if exact else "ArnLike", "kms:EncryptionContext:aws:logs:arn")
                 assert all(f":{emitted.settings.region}:{ACCOUNT}:log-group:" in value for value in values)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from common.executions import PipelineExecutions
 from common.policy import Policy
+from guard.compliance import ConfigRules
 from guard.service import Guard
 from lambda_fakes import COMMIT, EXECUTION, policy_document
 
@@ -125,6 +126,7 @@ class World:
     today: date = TODAY
     policy: dict[str, Any] = field(default_factory=policy_document)
     asked: list[str] = field(default_factory=list)
+    compliance: dict[str, str] = field(default_factory=dict)  # of Config's rules
 
     @property
     def parameters(self) -> str:
@@ -141,7 +143,8 @@ class World:
         return self.run("Staging", "approve")
 
     def guard(self) -> Guard:
-        return Guard(Policy.parse(json.dumps(self.policy).encode()), self, PipelineExecutions(self), lambda: self.today)
+        policy = Policy.parse(json.dumps(self.policy).encode())
+        return Guard(policy, self, PipelineExecutions(self), ConfigRules(self), lambda: self.today)
 
     def read(self, key: str) -> bytes | None:
         self.asked.append(key)
@@ -151,6 +154,17 @@ class World:
     def keys(self, folder: str) -> list[str]:
         self.asked.append(folder)
         return [key for key in self.files if key.startswith(folder)]
+
+    def describe_compliance_by_config_rule(self, **request: Any) -> Mapping[str, Any]:
+        self.asked.append("config")
+        names = request["ConfigRuleNames"]
+        return {
+            "ComplianceByConfigRules": [
+                {"ConfigRuleName": name, "Compliance": {"ComplianceType": state}}
+                for name, state in self.compliance.items()
+                if name in names
+            ]
+        }
 
     def list_action_executions(self, **request: Any) -> Mapping[str, Any]:
         assert request == {

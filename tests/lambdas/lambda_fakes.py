@@ -70,6 +70,7 @@ POLICY: dict[str, Any] = {
             "expires": "2030-01-31",
         }
     ],
+    "hold_production": [],
 }
 
 

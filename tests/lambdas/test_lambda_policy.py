@@ -46,6 +46,9 @@ def test_the_whole_format_is_read() -> None:
     assert payments.required["Publish"] == (Scan("git-secrets", "source"), Scan("grype", "image"))
     assert (payments.registry, payments.separation_of_duties) == ("acme/payments", True)
     assert policy.security_hub is True
+    assert policy.hold_production == ()
+    held = parse(policy_document() | {"hold_production": ["acme-s3-bucket-ssl-requests-only", "securityhub-x_1.a"]})
+    assert held.hold_production == ("acme-s3-bucket-ssl-requests-only", "securityhub-x_1.a")
     assert policy.pipelines["payments-scan"].branch is None
     assert policy.pipelines["payments-scan"].registry is None
     assert policy.pipelines["payments-scan"].gate["snyk"].report_only is True
@@ -149,13 +152,22 @@ def waived(**change: object) -> Document:
         (policy_document() | {"schema": 0}, "policy.json: schema: a whole number from 1 to 1 is right, not 0"),
         (
             policy_document() | {"extra": 1},
-            "policy.json: unknown key 'extra'; right are schema, pipelines, waivers, security_hub",
+            "policy.json: unknown key 'extra'; right are schema, pipelines, waivers, security_hub, hold_production",
         ),
         (policy_document() | {"pipelines": []}, "pipelines: an object is right, not a list"),
         (policy_document() | {"pipelines": {"Bad": {}}}, "pipelines: a name is right, not 'Bad'"),
         (policy_document() | {"waivers": {}}, "waivers: a list is right, not an object"),
         (policy_document() | {"waivers": [1]}, "waivers[0]: an object is right, not 1"),
         (policy_document() | {"security_hub": 1}, "policy.json: security_hub: true or false is right, not 1"),
+        (policy_document() | {"hold_production": "a"}, "policy.json: hold_production: a list is right, not 'a'"),
+        (
+            policy_document() | {"hold_production": ["a", "a b"]},
+            "policy.json: hold_production[1]: the name of a Config rule is right, not 'a b'",
+        ),
+        (
+            policy_document() | {"hold_production": [f"rule-{n}" for n in range(11)]},
+            "policy.json: hold_production: at most 10 rules are right, not 11",
+        ),
         (
             payments(lambda one: one.update(kind="other")),
             "pipelines.payments.kind: one of delivery, scan is right, not 'other'",

@@ -1119,7 +1119,7 @@ def test_the_whole_way_by_real_clients(
     """From the event to PutJobSuccessResult: every request, in order, as AWS's models and this test have it."""
     fresh = load_handler("release_guard")
     monkeypatch.setattr(fresh, "POLICY", module.POLICY)
-    clients = {name: _checked(boto3.client(name)) for name in ("s3", "codepipeline")}
+    clients = {name: _checked(boto3.client(name)) for name in ("s3", "codepipeline", "config")}
     configs = []
 
     def client(name: str, config: Any) -> Any:
@@ -1149,7 +1149,7 @@ def test_the_whole_way_by_real_clients(
         codepipeline.assert_no_pending_responses()
     for config in configs:  # all attempts at one call together leave time to report the failure
         assert (config.connect_timeout + config.read_timeout) * config.retries["total_max_attempts"] <= 60
-    assert len(configs) == 3
+    assert len(configs) == 4
 
 
 def test_today_is_utcs(

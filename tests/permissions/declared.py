@@ -67,6 +67,8 @@ _FIXED_KINDS = {
     "commit_event_role": "commit-event",
     "reviewer_role": "reviewer",
     "pull_request_role": "pull-request-event",
+    "trail_writer_role": "trail-writer",
+    "config_recorder_role": "config-recorder",
 }
 # Functions with a queue of their own for what they could not handle.
 _QUEUES = {"recorder": "release-recorder", "notifier": "notifier"}
@@ -264,7 +266,11 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
         return f"arn:{PARTITION}:{service}:{region}:{ACCOUNT}"
 
     [scripts] = [one["key"] for _, name, one in emitted.resources("aws_s3_object") if name == "scripts"]
-    [key] = policies.keys
+    [key] = [arn for name, arn in policies.aliases.items() if name == f"alias/{project}"]
+    managed = {
+        "trail": settings.singletons.cloudtrail == "manage",
+        "config": settings.singletons.config == "manage",
+    }
     found: dict[str, Any] = {name: example for name, (example, _) in _VARYING.items()}
     found |= {
         "project": project,
@@ -273,6 +279,12 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
         "other_account": OTHER_ACCOUNT,
         "key": key,
         "other_key": f"{regional('kms')}:key/99999999-0000-4000-8000-000000000000",
+        # Lists: empty where the account's own are used.
+        "trail_key": [arn for name, arn in policies.aliases.items() if name == f"alias/{project}-trail"],
+        "trail_arn": f"{regional('cloudtrail')}:trail/{project}-trail",
+        "trail_files": [bucket("trail")] if managed["trail"] else [],
+        "trail_log_group": f"{regional('logs')}:log-group:/aws/cloudtrail/{project}-trail",
+        "config_history": [bucket("config")] if managed["config"] else [],
         "role": role.name if role else "",
         "role_arn": role.arn if role else "",
         "role_arns": [one.arn for one in policies.roles.values()],
@@ -290,7 +302,11 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
         "functions": list(policies.functions),
         "approvals": approvals,
         "not_its_topics": approvals if kind == "notifier" else list(policies.topics),
-        "log_groups": [f"{regional('logs')}:log-group:{one['name']}" for _, _, one in emitted.resources(_LOG_GROUP)],
+        "log_groups": [
+            f"{regional('logs')}:log-group:{one['name']}"
+            for _, name, one in emitted.resources(_LOG_GROUP)
+            if name != "trail_logs"
+        ],
         "buckets": [f"arn:{PARTITION}:s3:::{name}" for name in policies.buckets],
         "pipeline_arns": [f"{regional('codepipeline')}:{project}-{name}" for name in pipelines],
         "delivery_arns": [f"{regional('codepipeline')}:{project}-{name}" for name in delivered],
@@ -342,6 +358,7 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
             "not_pushed": not pushed,
             "grype": any("grype" in one.scanners for one in delivered.values()),
             "no_plan": True,
+            "held": bool(settings.compliance.hold_production),
         },
     }
     if role is not None and role.stack in settings.reviews:

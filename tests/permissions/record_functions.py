@@ -51,6 +51,7 @@ class Answers:
         self.securityhub = security_hub_fake.FakeSecurityHub(clock)
         self.ecr = Ecr()
         self.sns: Any = None
+        self.config = Config()
 
 
 class Executions(s3_fake.MemoryCodePipeline):
@@ -84,6 +85,17 @@ class Ecr:
     def describe_image_scan_findings(self, **_: Any) -> Mapping[str, Any]:
         answer: Mapping[str, Any] = ECR_REPORT
         return answer
+
+
+class Config:
+    """AWS Config, whose rules are all compliant."""
+
+    def describe_compliance_by_config_rule(self, **request: Any) -> Mapping[str, Any]:
+        named = [
+            {"ConfigRuleName": name, "Compliance": {"ComplianceType": "COMPLIANT"}}
+            for name in request["ConfigRuleNames"]
+        ]
+        return {"ComplianceByConfigRules": named}
 
 
 class Recorder:

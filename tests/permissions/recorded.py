@@ -38,6 +38,8 @@ def taken(service: str, operation: str, given: Mapping[str, Any], variables: Map
             yield name, f"{variables['ecr']}:repository/{given['repositoryName']}"
         case "ecr", "GetAuthorizationToken":
             yield name, "*"
+        case "config", "DescribeComplianceByConfigRule":
+            yield name, "*"
         case "securityhub", "BatchImportFindings":
             yield name, f"{variables['securityhub']}:product/{variables['account']}/default"
         case "securityhub", "BatchUpdateFindings" | "GetFindings":

@@ -99,14 +99,22 @@ def test_documents_are_rendered_as_the_provider_renders_them(terraform: Any, ful
 
 def test_references_are_followed(policies: Policies, emitted: Any) -> None:
     project, region = emitted.settings.project, policies.region
-    [key] = policies.keys
-    assert policies.aliases == {f"alias/{project}": key}
+    key = policies.aliases[f"alias/{project}"]
+    singletons = emitted.settings.singletons
+    own_trail, own_config = singletons.cloudtrail == "manage", singletons.config == "manage"
+    assert set(policies.aliases) == {f"alias/{project}", *([f"alias/{project}-trail"] if own_trail else [])}
+    assert set(policies.aliases.values()) == set(policies.keys)
     assert key.startswith(f"arn:aws:kms:{region}:123456789012:key/")
     importer = policies.roles[f"{project}-findings-importer"]
     assert importer.arn == f"arn:aws:iam::123456789012:role/{project}-findings-importer"
     assert key in json.dumps(importer.permissions), "through the alias, from another stack"
     assert set(policies.buckets) == {
-        f"{project}-{purpose}-123456789012-{region}" for purpose in ("access-logs", "artifacts", "reports")
+        f"{project}-{purpose}-123456789012-{region}"
+        for purpose in (
+            *("access-logs", "artifacts", "reports"),
+            *(["trail"] if own_trail else []),
+            *(["config"] if own_config else []),
+        )
     }
     everything = [policies.buckets, policies.keys, policies.topics, policies.queues]
     assert all(document for documents in everything for document in documents.values())

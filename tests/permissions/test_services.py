@@ -19,7 +19,8 @@ ADMINISTRATOR = RolePolicies(
     trust={"Statement": []},
     permissions={"all": {"Version": "2012-10-17", "Statement": [_EVERYTHING]}},
 )
-OPTIONAL = ("{approvals}", "{registries}")  # an output without a delivery has none
+# An output without a delivery, a trail or a recorder of its own has none.
+OPTIONAL = ("{approvals}", "{registries}", "{trail_key}", "{trail_files}", "{config_history}")
 
 
 @pytest.fixture

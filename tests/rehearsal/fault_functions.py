@@ -50,6 +50,7 @@ def functions() -> Iterator[SimpleNamespace]:
             guard=importlib.import_module("guard.service"),
             reports=importlib.import_module("common.report_store"),
             executions=importlib.import_module("common.executions"),
+            compliance=importlib.import_module("guard.compliance"),
             judging=importlib.import_module("findings.gate"),
             desk=importlib.import_module("findings.cli"),
             importer_handler=_handler("findings_importer"),
@@ -169,6 +170,7 @@ class Functions:
             modules.policy.Policy.parse(json.dumps(self.world.document).encode()),
             modules.reports.ReportStore(self.s3, "reports"),
             modules.executions.PipelineExecutions(release),
+            modules.compliance.ConfigRules(release),
             lambda: modules.guard_world.TODAY,
         )
         modules.guard_handler.jobs, modules.guard_handler.guard = lambda: jobs, lambda: guard

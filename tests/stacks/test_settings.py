@@ -80,9 +80,75 @@ def scan(name: str) -> str:
 # --- what is read -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["full", "minimal", "snyk"])
-def test_sample_files_are_accepted(name: str) -> None:
-    assert load({"PIPELINES": str(DATA / f"{name}.yaml")}, ROOT, today=TODAY).warnings == []
+NO_ALARM = "audit.log_group: no alarm tells of a pipeline, role or function that is changed behind your back"
+
+
+@pytest.mark.parametrize(("name", "warned"), [("full", 0), ("minimal", 0), ("existing", 0), ("snyk", 1)])
+def test_sample_files_are_accepted(name: str, warned: int) -> None:
+    warnings = load({"PIPELINES": str(DATA / f"{name}.yaml")}, ROOT, today=TODAY).warnings
+    assert [NO_ALARM in warning for warning in warnings] == [True] * warned
+
+
+def test_without_a_log_group_what_releases_is_warned_of_and_nothing_else(tmp_path: Path) -> None:
+    for more, warned in (
+        ("", True),
+        ("audit: {direct_pushes: allow}\n", True),
+        ("audit: {log_group: trail-logs}\n", False),
+        ("singletons: {cloudtrail: manage}\n", False),
+    ):
+        warnings = read(DELIVERY + more, tmp_path).warnings
+        assert [NO_ALARM in warning for warning in warnings] == [True] * warned, more
+    assert read(SCAN, tmp_path).warnings == []
+
+
+def test_a_managed_trail_has_its_own_log_group(tmp_path: Path) -> None:
+    both = "singletons: {cloudtrail: manage}\naudit: {log_group: trail-logs}\n"
+    assert (
+        "audit.log_group: the trail of singletons: {cloudtrail: manage} has its own log group"
+        in refused(DELIVERY + both, tmp_path)[0]
+    )
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:iam::123456789012:role/ci/deployer",
+        "arn:aws-us-gov:iam::123456789012:user/ana",
+        "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Admin_*",
+    ],
+)
+def test_who_may_deploy_is_a_role_or_a_user(arn: str, tmp_path: Path) -> None:
+    assert read(f"{SCAN}audit: {{deployers: ['{arn}']}}\n", tmp_path).audit.deployers == [arn]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:sts::123456789012:assumed-role/deployer/ana",
+        "arn:aws:iam::123456789012:root",
+        "arn:aws:iam::123456789012:role/*deployer",
+        "arn:aws:iam::*:role/deployer",
+        "*",
+        'arn:aws:iam::123456789012:role/x"||$.a',
+    ],
+)
+def test_who_may_deploy_is_nobody_else(arn: str, tmp_path: Path) -> None:
+    assert "audit.deployers[0]" in refused(f"{SCAN}audit: {{deployers: ['{arn}']}}\n", tmp_path)[0]
+
+
+def test_config_rules_are_made_where_the_recorder_is_unless_said_otherwise(tmp_path: Path) -> None:
+    for more, made in (
+        ("", "none"),
+        ("singletons: {config: manage}\n", "make"),
+        ("compliance: {rules: make}\n", "make"),
+        ("singletons: {config: manage}\ncompliance: {rules: none}\n", "none"),
+    ):
+        assert read(SCAN + more, tmp_path).compliance.rules == made, more
+
+
+def test_at_most_ten_rules_hold_production(tmp_path: Path) -> None:
+    names = ", ".join(f"rule-{number}" for number in range(11))
+    assert "compliance.hold_production" in refused(f"{SCAN}compliance: {{hold_production: [{names}]}}\n", tmp_path)[0]
 
 
 def test_checked_in_file_is_the_default_and_works() -> None:
@@ -93,27 +159,29 @@ def test_checked_in_file_is_the_default_and_works() -> None:
         "python-libraries": "scan",
         "payments": "delivery",
     }
-    assert settings.warnings == []
+    assert [NO_ALARM in warning for warning in settings.warnings] == [True]
 
 
 def test_full_file_uses_every_key() -> None:
-    """A key that no sample shows is one that no test of the stacks ever sees."""
-    data = parse((DATA / "full.yaml").read_text()).data
+    """A key that no sample shows is one that no test of the stacks ever sees. One of them is only for a trail that is there
+    already: existing.yaml."""
     used: dict[type[BaseModel], set[str]] = {}
 
-    def walk(value: object, path: tuple[str | int, ...]) -> None:
+    def walk(value: object, path: tuple[str | int, ...], data: object) -> None:
         model = _model(path, data, SettingsFile) if isinstance(value, dict) else None
         if model and isinstance(value, dict):
             used.setdefault(model, set()).update(value)
         steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
         for step, inner in steps:
-            walk(inner, (*path, step))
+            walk(inner, (*path, step), data)
 
     def reachable(model: type[BaseModel]) -> set[type[BaseModel]]:
         below = {inner for field in model.model_fields.values() for inner in _models(field.annotation)}
         return {model}.union(*(reachable(inner) for inner in below))
 
-    walk(data, ())
+    for name in ("full", "existing"):
+        data = parse((DATA / f"{name}.yaml").read_text()).data
+        walk(data, (), data)
     one_backend_a_file = {LocalBackend, HttpBackend}
     for model in reachable(SettingsFile) - one_backend_a_file:
         keys = {field.alias or name for name, field in model.model_fields.items()}

@@ -18,7 +18,8 @@ PINNED: dict[str, list[str]] = yaml.safe_load(
 STATEFUL = {
     "aws_codecommit_repository", "aws_ecr_registry_scanning_configuration", "aws_ecr_repository", "aws_kms_alias",
     "aws_kms_key", "aws_s3_bucket", "aws_securityhub_account", "aws_sns_topic", "aws_sns_topic_subscription",
-    "aws_sqs_queue", "aws_cloudwatch_log_group", "aws_codebuild_report_group",
+    "aws_sqs_queue", "aws_cloudwatch_log_group", "aws_codebuild_report_group", "aws_cloudtrail",
+    "aws_config_configuration_recorder", "aws_config_delivery_channel",
 }  # fmt: skip
 
 

@@ -43,6 +43,10 @@ class Console:
         """One object in S3, to look at or download."""
         return f"{self._page(f's3/object/{quote(bucket)}')}&prefix={quote(key)}"
 
+    def config_rule(self, name: str) -> str:
+        """One rule of AWS Config, with what it found."""
+        return f"{self._page('config/home')}#/rules/details?configRuleName={quote(name)}"
+
     def topic(self, arn: str) -> str:
         """One topic with its subscriptions."""
         return f"{self._page('sns/v3/home')}#/topic/{arn}"

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Final
 
 from common.strict import MalformedError, shown
-from notify import builds, hourly, images, runs
+from notify import builds, compliance, hourly, images, runs
 from notify.event import Event
 from notify.service import Notifier
 
@@ -21,6 +21,7 @@ HANDLERS: Final[Mapping[tuple[str, str], Handler]] = MappingProxyType(
         ("aws.codebuild", "CodeBuild Build State Change"): builds.build_ended,
         ("aws.ecr", "ECR Image Scan"): images.scanned,
         ("aws.inspector2", "Inspector2 Finding"): images.finding,
+        ("aws.config", "Config Rules Compliance Change"): compliance.changed,
         ("aws.events", "Scheduled Event"): hourly.look,
     }
 )

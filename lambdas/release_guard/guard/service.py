@@ -12,7 +12,7 @@ from common.contract import verdict_key
 from common.executions import Attempt
 from common.policy import PipelinePolicy, Policy
 from common.strict import MalformedError, clean
-from guard import duties, verdicts
+from guard import compliance, duties, verdicts
 from guard.call import GuardCall
 from guard.history import UnprovenError, approval, built
 
@@ -34,6 +34,13 @@ class Executions(Protocol):
 
     def attempts(self, pipeline: str, execution: str) -> Sequence[Attempt]:
         """All runs of all actions of one execution. ``pipeline``: its name in AWS."""
+
+
+class Rules(Protocol):
+    """What AWS Config says of its rules."""
+
+    def states(self, names: Sequence[str]) -> Mapping[str, str]:
+        """Name -> state, as far as it knows them. ``MalformedError`` if it does not say."""
 
 
 class RefusedError(Exception):
@@ -58,6 +65,7 @@ class Guard:
     policy: Policy
     records: Records
     executions: Executions
+    rules: Rules
     today: Callable[[], date]
 
     def clear(self, parameters: object) -> Clearance:
@@ -69,7 +77,7 @@ class Guard:
         attempts = self.executions.attempts(pipeline.name, call.execution)
         missing = [*self._verdicts(call, pipeline), *built(call, attempts)]
         if call.gate != "Publish":  # a gate that is added is behind the approval unless this line says otherwise
-            missing += self._decision(call, pipeline, attempts)
+            missing += [*self._decision(call, pipeline, attempts), *self._compliance()]
         if missing:
             raise RefusedError(f"{call.gate} refused: {'; '.join(clean(one, REASON_LIMIT) for one in missing)}.")
         return Clearance(call, len(pipeline.required[call.gate]))
@@ -90,6 +98,15 @@ class Guard:
             yield str(error)
         if pipeline.separation_of_duties:
             yield from duties.objections(call, pipeline, approved, self._pushes(call, pipeline))
+
+    def _compliance(self) -> Iterator[str]:
+        names = self.policy.hold_production
+        if not names:
+            return
+        try:
+            yield from compliance.objections(names, self.rules.states(names))
+        except MalformedError as error:
+            yield str(error)
 
     def _pushes(self, call: GuardCall, pipeline: PipelinePolicy) -> Mapping[str, bytes | None]:
         keys = self.records.keys(pushes.folder(pipeline.repository, call.commit))
