@@ -67,7 +67,7 @@ def compliance_events(settings: Settings) -> list[NotifierRule]:
         return []
     return [
         NotifierRule(
-            "config-compliance",
+            "compliance-changed",
             "What a rule of AWS Config looks at has become compliant, or is it no more",
             # https://docs.aws.amazon.com/config/latest/developerguide/monitor-config-with-cloudwatchevents.html
             {

@@ -29,7 +29,10 @@ _PROBE_PLAN = {"CKV_AWS_63", "CKV_AWS_290", "CKV_AWS_355"}
 NEVER_CHECKED = {
     "aws_cloudwatch_event_rule",
     "aws_cloudwatch_event_target",
+    "aws_cloudwatch_log_metric_filter",
     "aws_codebuild_report_group",
+    "aws_config_config_rule",
+    "aws_config_delivery_channel",
     "aws_ecr_lifecycle_policy",
     "aws_ecr_registry_scanning_configuration",
     "aws_eks_access_entry",
@@ -42,6 +45,7 @@ NEVER_CHECKED = {
     "aws_s3_bucket_versioning",
     "aws_s3_object",
     "aws_securityhub_account",
+    "aws_securityhub_insight",
     "aws_sns_topic_subscription",
 }
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import gaps
+import security_hub
 from ministack import app
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
@@ -28,7 +29,8 @@ Answer = tuple[int, dict[str, str], bytes]
 
 MOTO = ("codecommit", "codepipeline")
 # ministack authorizes these; its own answers are not what the provider reads back (an alarm's actions and dimensions).
-ANSWERED_BY_MOTO = ("monitoring",)
+# Of Config ministack forgets a recorder's role and cannot delete a recorder; moto also knows AWS's managed rules by name.
+ANSWERED_BY_MOTO = ("monitoring", "config")
 STAND_IN = {
     "codepipeline": frozenset(
         {
@@ -72,7 +74,7 @@ def caller(headers: Mapping[str, str]) -> str:
 def operation(service: str, method: str, path: str, headers: Mapping[str, str]) -> str:
     """Name of the API's operation, "" if it is not known here."""
     if service == "securityhub":
-        return _HUB_ROUTES.get((method, path), "")
+        return _HUB_ROUTES.get((method, path), "") or security_hub.operation(method, path)
     return headers.get("x-amz-target", "").rpartition(".")[2]
 
 
@@ -140,6 +142,8 @@ def _handler(service: str, moto: Any, stand_in: Path) -> Callable[..., Awaitable
         name = operation(service, method, path, headers)
         if name in STAND_IN.get(service, ()):
             return await asyncio.to_thread(_stand_in, stand_in, method, path, headers, body)
+        if service == "securityhub" and security_hub.operation(method, path):
+            return security_hub.answer(method, path, body)
         if service in (*MOTO, *ANSWERED_BY_MOTO):
             return await asyncio.to_thread(_moto, moto, method, path, headers, body)
         return _refusal(f"{service} {method} {path}")
