@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Compiled modules are kept: the synthesis is twice as fast with them.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help setup synth test check apply-local rehearse prove bench mutate mutate-output lock schema clean
+.PHONY: help setup synth test test-rehearsal check apply-local rehearse prove bench mutate mutate-output lock schema clean
 
 help:  ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -51,6 +51,10 @@ READY = @$(MAKE) --no-print-directory --jobs=4
 test:  ## all tests
 	$(READY) .venv/.dev .venv-emulator/.done node_modules/.done
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+
+test-rehearsal:  ## every scenario of the rehearsal as a test; `make test` leaves out two that say little more
+	$(READY) .venv/.dev .venv-emulator/.done
+	PATH="$(CURDIR)/$(BIN):$$PATH" SCENARIOS=all $(BIN)/python -m pytest tests/rehearsal/test_scenarios.py $(PYTEST_ARGS)
 
 FUNCTIONS := $(notdir $(patsubst %/handler.py,%,$(wildcard lambdas/*/handler.py)))
 

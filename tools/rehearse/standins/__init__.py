@@ -144,7 +144,8 @@ class StandIns:
             yield found
 
     def _run(self, name: str) -> str:
-        return f'exec {shlex.quote(str(self._python))} -E -s -B {OURS}/lib/{name.replace("-", "_")}.py "$@"'
+        python = BIN / "python" if name == "aws" else self._python  # the CLI's own, which need not be started twice
+        return f'exec {shlex.quote(str(python))} -E -s -B {OURS}/lib/{name.replace("-", "_")}.py "$@"'
 
 
 def _script(file: Path, body: str) -> None:

@@ -1,10 +1,13 @@
 """The AWS CLI: the real one, against the emulator. ECR's own scan, which no emulator has, is answered here, but only to whoever the
 emulator would have let ask."""
 
+import importlib.util
 import json
 import re
+import runpy
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 
@@ -13,9 +16,29 @@ import said  # type: ignore[import-not-found]  # it runs from its folder
 SCAN = ["ecr", "describe-image-scan-findings"]
 UNKNOWN = re.compile(r"unknown|not supported|unsupported|not implemented|InvalidAction|has nothing for", re.IGNORECASE)
 
+
+def real() -> None:
+    """The CLI's own program, in this process where its interpreter runs this."""
+    if importlib.util.find_spec("awscli") is None:
+        said.real("aws", arguments)
+    sys.path.pop(0)  # the stand-ins' folder
+    sys.argv[0] = said.program("aws")
+    begun = time.monotonic()
+    code: object = 1
+    try:
+        runpy.run_path(sys.argv[0], run_name="__main__")
+    except SystemExit as end:
+        code = end.code or 0
+        raise
+    finally:
+        ended = code if isinstance(code, int) else 1
+        said.record("aws", said.REAL, arguments, ended, seconds=round(time.monotonic() - begun, 2))
+
+
 arguments = sys.argv[1:]
 if arguments[:2] != SCAN:
-    said.real("aws", arguments)
+    real()
+    sys.exit(0)
 options = dict(zip(arguments[2::2], arguments[3::2], strict=False))
 if set(options) - {"--next-token"} != {"--repository-name", "--image-id", "--max-results", "--output"}:
     said.refuse("aws", arguments, "an option too many or too few")

@@ -14,6 +14,8 @@ import said  # type: ignore[import-not-found]  # it runs from its folder
 
 ENVIRONMENT = {"PATH", "HOME", "TMPDIR", "LANG", "CI", "SNYK_DISABLE_ANALYTICS", "SNYK_TOKEN", "SNYK_CFG_ORG"}
 
+PACKAGES = "import json, importlib.metadata as m; print(json.dumps(sorted(one.name for one in m.distributions())))"
+
 arguments = sys.argv[1:]
 said.only("snyk", arguments, ENVIRONMENT)
 token, org = os.environ["SNYK_TOKEN"], os.environ["SNYK_CFG_ORG"]
@@ -40,9 +42,8 @@ def test(given: dict[str, str]) -> None:
         manifest, python = Path(given["--file"]), given.get("--command", "")
         if given.get("--package-manager") != "pip" or not manifest.is_file() or manifest.is_absolute():
             said.refuse("snyk", arguments, f"{manifest} is no requirements.txt below the current folder")
-        asked = subprocess.run(
-            [python, "-m", "pip", "list", "--format=json"], capture_output=True, text=True, check=False
-        )
+        # Its plugin asks the interpreter, too, with a library that it brings along: the environment has no pip.
+        asked = subprocess.run([python, "-I", "-c", PACKAGES], capture_output=True, text=True, check=False)
         try:
             count = len(json.loads(asked.stdout))
         except ValueError:
