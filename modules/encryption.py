@@ -42,7 +42,7 @@ class Key:
         """Make the key: rotated yearly, 30 days between a deletion's order and the deletion.
 
         Its policy delegates to the account's IAM and lets the services that work without a role of ours (log groups,
-        event and alarm publishers) use it for this account only.
+        event rules, alarms) use it for this account only.
         """
         logs = account.arn("logs", "log-group:*")
         policy = document(
@@ -59,8 +59,8 @@ class Key:
                     ["*"],
                     when("ArnLike", "kms:EncryptionContext:aws:logs:arn", logs),
                 ),
-                # Publishing to an encrypted topic or queue. EventBridge's requests to KMS carry no aws:SourceAccount: with
-                # that condition every notification would be dropped without a word. Who may publish is the topic's policy.
+                # A rule's dead letters in an encrypted queue. EventBridge's requests to KMS carry no aws:SourceAccount: with that
+                # condition every one of them would be lost without a word. Who may send is the queue's policy.
                 # https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html#compatibility-with-aws-services
                 grant(
                     "EventPublisher",
