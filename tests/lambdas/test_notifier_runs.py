@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common.strict import MalformedError
-from lambda_fakes import COMMIT, EXECUTION, model_errors
+from lambda_fakes import COMMIT, EXECUTION, model_errors, policy_document
 from notifier_world import FAILED_AT, NOW, ZOE, World, action, finding
 
 Recorded = Callable[[str], Any]
@@ -36,7 +36,7 @@ def stopped_by_grype() -> World:
         "image",
         "findings",
         "3 findings are at or above high",
-        finding("MEDIUM", "CVE-2024-0001 in zlib", rule="CVE-2024-0001", blocking="false"),
+        finding("CRITICAL", "CVE-2024-0001 in zlib", rule="CVE-2024-0001", blocking="false"),  # no fix is known
         finding("HIGH", "CVE-2024-0002 in curl", rule="CVE-2024-0002", location="usr/lib/libcurl.so"),
         finding("CRITICAL", "Remote code execution", rule="CVE-2024-0003", location="app/package.json"),
         finding("CRITICAL", "CVE-2024-0004 in glibc", rule="CVE-2024-0004", workflow="SUPPRESSED"),
@@ -106,7 +106,8 @@ def test_a_verdict_of_an_earlier_attempt_is_not_this_failures(recorded: Recorded
 
 def test_only_an_actions_latest_run_counts(recorded: Recorded) -> None:
     world = stopped_by_grype()
-    world.codepipeline.actions.append(action("Verify", "grype", "Succeeded", at=NOW))
+    # CodePipeline's own list has the latest first.
+    world.codepipeline.actions.insert(0, action("Verify", "grype", "Succeeded", at=NOW))
     world.codepipeline.actions.append(action("Verify", "snyk", "Failed", message="no token", at=NOW))
     world.sends(recorded("codepipeline_stage_failed"))
     assert world.mails[0]["Subject"] == "acme: payments FAILED in Verify (snyk)"
@@ -230,6 +231,15 @@ def test_where_no_push_is_recorded_the_trigger_is_said(recorded: Recorded) -> No
     assert started in world.mails[0]["Message"]
 
 
+def test_nobody_looks_for_pushes_that_nobody_records(recorded: Recorded) -> None:
+    policy = policy_document()
+    policy["pipelines"]["payments"]["separation_of_duties"] = False
+    world = World(policy=policy)
+    world.pushed()  # of a time when they were
+    world.sends(recorded("codepipeline_pipeline_failed"))
+    assert "Pushed by:" not in world.mails[0]["Message"]
+
+
 def test_a_scan_says_the_branch_of_its_execution(recorded: Recorded) -> None:
     world = World()
     event = recorded("codepipeline_pipeline_failed")
@@ -275,7 +285,8 @@ def test_each_end_is_counted_once(recorded: Recorded) -> None:
     stopped = recorded("codepipeline_pipeline_stopped")
     stopped["detail"]["execution-id"] = EXECUTION.replace("3", "4")
     failed = recorded("codepipeline_pipeline_failed")
-    for event in (recorded("codepipeline_stage_failed"), failed, failed, again, again, stopped):
+    twice = failed | {"id": "fedcba98-89ab-4cde-8f01-23456789ab01"}
+    for event in (recorded("codepipeline_stage_failed"), failed, failed, twice, again, again, stopped):
         world.sends(event)
     assert world.counted("Pipeline") == {"payments": {"Runs": 3, "RunsSucceeded": 1, "RunsFailed": 1}}
 

@@ -70,7 +70,8 @@ class Executions:
         """What it is of."""
         answer = self.codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
         found: Mapping[str, Any] = answer["pipelineExecution"]
-        source = next((one for one in found.get("artifactRevisions", []) if one.get("name") == _SOURCE), {})
+        revisions: list[Mapping[str, Any]] = found.get("artifactRevisions", [])
+        source = next((one for one in revisions if one.get("name") == _SOURCE), {})
         variables = {one.get("name"): str(one.get("resolvedValue")) for one in found.get("variables", [])}
         commit, branch, trigger = (
             str(source.get("revisionId", "")),
