@@ -90,12 +90,14 @@ class Findings(BaseStack):
         code = {IMPORTER: "findings_importer"}
         if delivery:
             code |= {SEALER: "image_sealer", GUARD: "release_guard", RECORDER: "release_recorder"}
+        # A map, which an output may be: no struct of the provider's.
+        hashes = {
+            self.names.function(purpose): code_sha256(sources.packages[package], POLICY_FILE)
+            for purpose, package in code.items()
+        }
         TerraformOutput(
             self,
             "gate_code",
-            value={
-                self.names.function(purpose): code_sha256(sources.packages[package], POLICY_FILE)
-                for purpose, package in code.items()
-            },
+            value=hashes,
             description="SHA-256 of each gate's package without the policy",
         )
