@@ -167,5 +167,5 @@ def test_every_log_is_encrypted_and_kept_for_a_year(applied: Any) -> None:
     logs = applied.client("logs")
     beginnings = ("/aws/lambda/acme-", "/aws/codebuild/acme-")
     groups = [one for name in beginnings for one in logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]]
-    assert len(groups) == 16
+    assert len(groups) == 17
     assert {(one.get("kmsKeyId"), one.get("retentionInDays")) for one in groups} == {(key, 365)}

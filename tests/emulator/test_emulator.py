@@ -71,7 +71,7 @@ SHOWN_BY = {
         "test_emulator.py::test_a_function_without_the_permission_loses_what_it_failed_to_handle"
     ),
     "a rule's target is asked by its policy, a topic's and a queue's key by its own, and a pipeline is started with the target's role": (
-        "test_topics.py::test_a_rule_reaches_the_topic_of_failures_and_no_approver"
+        "test_topics.py::test_no_rule_reaches_people_past_the_notifier"
     ),
 }
 

@@ -40,6 +40,7 @@ _VARYING = {
     "stream": ("2026/11/22/[$LATEST]0123456789abcdef", r".+"),
     "inventory": ("inventory/payments/main/grype-image.json.gz", r"inventory/.+"),
     "event": ("01234567-89ab-4cde-8f01-23456789abcd", r"[A-Za-z0-9-]{1,64}"),
+    "occasion": ("2026-11-23", r"[A-Za-z0-9-]{1,64}"),  # an execution, a build, a day
     "cause": ("failed-1", r"[A-Za-z0-9_-]{1,100}"),
     "interface": ("eni-0123456789abcdef0", r"eni-[0-9a-f]+"),
     "pull": ("17", r"[0-9]+"),
