@@ -9,7 +9,7 @@ from pathlib import Path
 
 from common.log import one_line
 from findings.asff import Account
-from findings.metrics import emit, fields
+from findings.metrics import emit, emit_gone, fields
 from findings.root import DEADLINE, Context, Root, build
 
 POLICY = Path(__file__).with_name("policy.json")
@@ -30,6 +30,8 @@ def handler(event: object, context: Context) -> dict[str, object]:
         if isinstance(event, Mapping) and not alias:
             handled = events.handle(event)
             emit(context.function_name, handled.results, importer.clock())
+            if handled.gone:
+                emit_gone(context.function_name, *handled.gone, importer.clock())
             line.update(event=event.get("id"), said=handled.said)
             return {"said": handled.said}
         outcome = importer.judge(event, alias)

@@ -613,32 +613,62 @@ def test_from_call_to_answer(
     assert logged.pop("milliseconds") >= 0
     embedded = logged.pop("_aws")
     # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-    (directive,) = embedded["CloudWatchMetrics"]
     assert type(embedded["Timestamp"]) is int
-    assert directive["Namespace"] == "acme-findings-importer"
-    assert directive["Dimensions"] == [["Pipeline", "Scanner"]]
-    assert {name: logged.pop(name) for name in directive["Dimensions"][0]} == {
-        "Pipeline": "payments",
-        "Scanner": "grype",
+    places = {"Pipeline": "payments", "Scanner": "grype", "Repository": "payments"}
+    assert {name: logged.pop(name) for name in places} == places
+    found = {}
+    for directive in embedded["CloudWatchMetrics"]:
+        assert directive["Namespace"] == "acme-findings-importer"
+        assert {one["Unit"] for one in directive["Metrics"]} == {"Count"}
+        [dimensions] = directive["Dimensions"]
+        found[tuple(dimensions)] = {one["Name"] for one in directive["Metrics"] if logged[one["Name"]]}
+    assert found == {
+        ("Pipeline", "Scanner"): {"StoppedByFindings", "HighFindings", "BlockingFindings", "FindingsNew"},
+        ("Scanner",): {"StoppedByFindings"},
+        ("Repository",): {"OpenedHigh"},
     }
-    metrics = {one["Name"]: logged.pop(one["Name"]) for one in directive["Metrics"]}
-    assert all(one["Unit"] == "Count" for one in directive["Metrics"])
-    assert {name for name, value in metrics.items() if value} == {
-        "StoppedByFindings",
-        "HighFindings",
-        "BlockingFindings",
-        "FindingsNew",
-    }
+    for name in {one["Name"] for directive in embedded["CloudWatchMetrics"] for one in directive["Metrics"]}:
+        assert type(logged.pop(name)) is int
     assert logged == {
         "function": "findings-importer",
         "request": "request-1",
         "alias": "payments_grype",
         "verdict": "findings",
         "page": f"{FOLDER}/index.html",
-        "repository": "payments",
         "execution": EXECUTION,
         "scope": "image",
     }
+
+
+def metrics(out: str) -> dict[str, int]:
+    """Opened and closed findings of the last line, those that are not 0."""
+    line = json.loads(out.splitlines()[-1])
+    return {name: line[name] for name in line if name.startswith(("Opened", "Closed")) and line[name]}
+
+
+def test_what_is_opened_and_closed_is_counted_by_severity(
+    module: ModuleType, world: World, recorded: Recorded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def scan(*rules: tuple[str, str]) -> dict[str, int]:
+        world.s3.objects[f"{FOLDER}/raw.json"] = grype(*rules)
+        module.handler(recorded("gate_report"), Context())
+        return metrics(capsys.readouterr().out)
+
+    strange = ("CVE-2024-9", "Odd")
+    assert scan(HIGH, ("CVE-2024-7", "Critical"), strange) == {"OpenedHigh": 1, "OpenedCritical": 1, "OpenedUngraded": 1}
+    assert scan(HIGH, strange) == {"ClosedCritical": 1}
+    assert scan(HIGH, strange) == {}
+    assert scan(("CVE-2024-7", "Critical"), HIGH) == {"ClosedUngraded": 1, "OpenedCritical": 1}
+    gone = recorded("codecommit_reference_deleted")
+    gone["detail"] |= {"repositoryName": "payments", "referenceName": "main"}
+    gone["time"] = "2999-01-01T00:00:00Z"
+    module.handler(gone, Context(invoked_function_arn=ARN))
+    out = capsys.readouterr().out
+    line = json.loads(out.splitlines()[0])
+    assert {name: line[name] for name in line if name.startswith(("Opened", "Closed")) and line[name]} == {
+        "ClosedCritical": 1, "ClosedHigh": 1,
+    }  # fmt: skip
+    assert (line["Repository"], line["_aws"]["CloudWatchMetrics"][0]["Dimensions"]) == ("payments", [["Repository"]])
 
 
 def test_an_event_and_a_build_cannot_pose_as_each_other(module: ModuleType, world: World, recorded: Recorded) -> None:

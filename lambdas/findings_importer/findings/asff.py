@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from common.clip import filled, link, one_line
 from common.strict import MalformedError, shown
@@ -125,6 +125,13 @@ def document(
 def stamp(moment: datetime) -> str:
     """ISO 8601 in UTC with milliseconds, as Security Hub's own findings have it."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def severity(document: Mapping[str, Any]) -> Severity:
+    """Of a finding as ``document`` makes it; ungraded where it does not say."""
+    label = document.get("FindingProviderFields", {}).get("Severity", {}).get("Label", "")
+    graded = document.get("ProductFields", {}).get(f"{PREFIX}graded") != "false"
+    return Severity(label.lower()) if graded and label in Severity.__members__ else Severity.UNGRADED
 
 
 def note(acceptance: Acceptance) -> str:

@@ -45,10 +45,11 @@ class Images(Protocol):
 
 @dataclass(frozen=True)
 class Handled:
-    """What became of an event: one sentence for the log, and what was judged."""
+    """What became of an event: one sentence for the log, and what was judged. ``gone``: what was archived of a repository."""
 
     said: str
     results: tuple[tuple[Judgement, Delivered], ...] = ()
+    gone: tuple[str, Delivered] | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,8 @@ class Events:
         repository = strict.text(inner(event, "detail", "repositoryName"), "repositoryName", REPOSITORY, "a repository")
         branch = strict.text(inner(event, "detail", "referenceName"), "referenceName", LINE, "a branch's name")
         done = self.importer.projection.delete_branch(repository, branch, _time(event), self.importer.clock())
-        return Handled(f"{repository}: branch {branch} is gone, {done.archived} findings are archived")
+        said = f"{repository}: branch {branch} is gone, {done.archived} findings are archived"
+        return Handled(said, gone=(repository, done))
 
     def _released(self, pipeline: str) -> Scan | None:
         return self.importer.projection.last_scan(self._subject(pipeline, None))

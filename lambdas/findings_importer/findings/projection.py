@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from common.strict import MalformedError
 from findings import inventory_file
+from findings.asff import severity
 from findings.delivery import Failure
 from findings.inventory import Entry, Inventory, Scan, Scope, branch_deleted, folder, merge, noted, retired
 from findings.model import Acceptance, Subject
@@ -52,6 +54,7 @@ class Delivered:
     """What an import did, for logs and metrics.
 
     ``suppressed``: newly accepted; ``reopened``: in Security Hub; ``unarchived``: gone, which Security Hub has not taken.
+    ``opened``, ``closed``: findings that have become active, and that no longer are, by severity, accepted ones among them.
     """
 
     new: int = 0
@@ -60,6 +63,8 @@ class Delivered:
     suppressed: int = 0
     reopened: int = 0
     unarchived: int = 0
+    opened: Counter[str] = field(default_factory=Counter, compare=False)
+    closed: Counter[str] = field(default_factory=Counter, compare=False)
 
     def __add__(self, other: Delivered) -> Delivered:
         return Delivered(*(getattr(self, one) + getattr(other, one) for one in self.__slots__))
@@ -241,6 +246,8 @@ def _compare(before: Inventory, after: Inventory) -> Delivered:
         suppressed=sum(
             bool(one.acceptance) and (was is None or was.acceptance != one.acceptance) for was, one in pairs
         ),
+        opened=Counter(severity(one.document) for was, one in pairs if one.active and (was is None or not was.active)),
+        closed=Counter(severity(was.document) for was, one in pairs if was and was.active and not one.active),
     )
 
 
