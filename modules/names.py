@@ -104,6 +104,10 @@ class Names:
         """Rule of AWS Config; what ``compliance: hold_production`` names."""
         return fit(f"{self.project}-{purpose}", CONFIG_RULE)
 
+    def dashboard(self, region: str) -> str:
+        """CloudWatch dashboard. Dashboards are the account's, whatever the region."""
+        return fit(f"{self.project}-pipelines-{region}", 255)
+
     def registry(self, pipeline: str) -> str:
         """ECR repository of one pipeline's image."""
         return f"{self.project}/{pipeline}"

@@ -11,6 +11,7 @@ from cdktf_cdktf_provider_aws.ecr_registry_scanning_configuration import (
 from cdktf_cdktf_provider_aws.securityhub_account import SecurityhubAccount
 from constructs import Construct
 
+from modules.dashboard import Dashboard
 from modules.encryption import Key
 from modules.insights import make_insights
 from modules.notifier import Notifier
@@ -19,6 +20,7 @@ from stacks.audience import audience
 from stacks.base import BaseStack, Sources
 from stacks.oversight import compliance_events, make_audit, make_compliance
 from stacks.settings import DeliveryPipeline, Settings
+from stacks.shown import shown
 from stacks.watched import watch_functions
 
 
@@ -43,6 +45,7 @@ class Governance(BaseStack):
             more=compliance_events(settings),
         )
         watch_functions(self, settings, heard.project)
+        Dashboard(self, account=account, shows=shown(settings))
         # Destroying one of these would switch it off for everybody in the account: Terraform refuses to.
         keep = TerraformResourceLifecycle(prevent_destroy=True)
         hub: list[ITerraformDependable] = []

@@ -29,6 +29,7 @@ COUNTS = {
     "EventBridge rule": 13,  # 2 commits, 4 of the importer's, the recorder's, 5 of the notifier's and its schedule
     "CloudWatch log group": 17,  # 11 builds, 6 functions
     "CloudWatch alarm": 19,  # 5 queues, 2 topics, 6 functions twice
+    "CloudWatch dashboard": 1,
     "CodeBuild project": 11,  # image, git-secrets, resolve, grype, push, ecr, 2 deploy, zap; resolve, snyk
     "CodePipeline pipeline": 2,
     "ECR repository": 1,

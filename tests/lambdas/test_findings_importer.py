@@ -649,13 +649,22 @@ def metrics(out: str) -> dict[str, int]:
 def test_what_is_opened_and_closed_is_counted_by_severity(
     module: ModuleType, world: World, recorded: Recorded, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    executions = (f"{number:08}-7a4d-4e0b-9c55-0d1e2f3a4b5c" for number in range(9))
+
     def scan(*rules: tuple[str, str]) -> dict[str, int]:
-        world.s3.objects[f"{FOLDER}/raw.json"] = grype(*rules)
-        module.handler(recorded("gate_report"), Context())
+        execution = next(executions)
+        world.codepipeline.started[execution] = STARTED + timedelta(hours=int(execution[:8]))
+        call = json.loads(json.dumps(recorded("gate_report")).replace(EXECUTION, execution))
+        world.s3.objects[call["key"]] = grype(*rules)
+        module.handler(call, Context())
         return metrics(capsys.readouterr().out)
 
-    strange = ("CVE-2024-9", "Odd")
-    assert scan(HIGH, ("CVE-2024-7", "Critical"), strange) == {"OpenedHigh": 1, "OpenedCritical": 1, "OpenedUngraded": 1}
+    strange = ("CVE-2024-9", "Unknown")
+    assert scan(HIGH, ("CVE-2024-7", "Critical"), strange) == {
+        "OpenedHigh": 1,
+        "OpenedCritical": 1,
+        "OpenedUngraded": 1,
+    }
     assert scan(HIGH, strange) == {"ClosedCritical": 1}
     assert scan(HIGH, strange) == {}
     assert scan(("CVE-2024-7", "Critical"), HIGH) == {"ClosedUngraded": 1, "OpenedCritical": 1}

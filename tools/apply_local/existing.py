@@ -18,6 +18,7 @@ _LISTS: tuple[tuple[str, str, str, str], ...] = (
     ("EventBridge rule", "events", "list_rules", "Rules[].Name"),
     ("CloudWatch log group", "logs", "describe_log_groups", "logGroups[].logGroupName"),
     ("CloudWatch alarm", "cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
+    ("CloudWatch dashboard", "cloudwatch", "list_dashboards", "DashboardEntries[].DashboardName"),
     ("CodeBuild project", "codebuild", "list_projects", "projects[]"),
     ("CodePipeline pipeline", "codepipeline", "list_pipelines", "pipelines[].name"),
     ("ECR repository", "ecr", "describe_repositories", "repositories[].repositoryName"),
