@@ -27,6 +27,7 @@ _PROBE_PLAN = {"CKV_AWS_63", "CKV_AWS_290", "CKV_AWS_355"}
 # Types that checkov 3.3.30 has no check for, in either reading. Some are names and wiring; the others are read by our
 # own rules, parliament and the tests of tests/contracts and tests/permissions.
 NEVER_CHECKED = {
+    "aws_cloudwatch_dashboard",
     "aws_cloudwatch_event_rule",
     "aws_cloudwatch_event_target",
     "aws_cloudwatch_log_metric_filter",
