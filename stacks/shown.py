@@ -23,5 +23,8 @@ def shown(settings: Settings) -> Shown:
         deliveries=deliveries,
         repositories=list(dict.fromkeys(one.repository.name for one in pipelines.values())),
         scanners=[scanner for scanner in SCANNERS if scanner in used],
-        queues=[Names(settings.project).queue(f"{name}-dead-letters") for name in (*functions, *pipelines, *settings.reviews)],
+        queues=[
+            Names(settings.project).queue(f"{name}-dead-letters")
+            for name in (*functions, *pipelines, *settings.reviews)
+        ],
     )
