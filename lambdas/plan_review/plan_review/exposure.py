@@ -46,15 +46,13 @@ def _firewall(change: Change) -> Iterator[Finding]:
 
 
 def _ports(opened: list[Open]) -> Text:
-    return listed(
-        f"{protocol} {_range(low, high)} from {network}".replace("  ", " ") for network, protocol, low, high in opened
-    )
+    return listed(f"{_range(protocol, low, high)} from {network}" for network, protocol, low, high in opened)
 
 
-def _range(low: int, high: int) -> str:
+def _range(protocol: str, low: int, high: int) -> str:
     if (low, high) == (0, 65535):
-        return "all ports"
-    return f"port {low}" if low == high else f"ports {low} to {high}"
+        return "everything" if protocol == "any" else f"all ports of {protocol}"
+    return f"{protocol} port {low}" if low == high else f"{protocol} ports {low} to {high}"
 
 
 def _within(one: Open, other: Open) -> bool:

@@ -84,12 +84,23 @@ GUARDS: Final = frozenset(_GUARDS)
 
 def weakened(change: Change, world: World) -> Iterator[Finding]:
     """Findings about one change."""
-    if change.managed and change.gone and change.type in _GUARDS and not world.goes_along(change):
+    if (
+        change.managed
+        and change.gone
+        and change.type in _GUARDS
+        and not world.goes_along(change)
+        and not _of_a_rule(change, world)
+    ):
         text = say("is destroyed: " + _GUARDS[change.type])
         yield Finding(Kind.PROTECTION, change.stack, change.address, text)
     yield from PROTECTION.findings(change)
     if change.type == "aws_cloudwatch_event_rule" and change.stays:
         yield from _events(change, world)
+
+
+def _of_a_rule(change: Change, world: World) -> bool:
+    """A target of a rule that goes too: that is told of the rule."""
+    return change.type == "aws_cloudwatch_event_target" and change.before.get("rule") in world.rules_gone
 
 
 def _events(change: Change, world: World) -> Iterator[Finding]:

@@ -34,7 +34,7 @@ HARMLESS: Final = frozenset(  # one word each
     parameter_group_name partition_key path performance_mode permissions_boundary pipeline_type platform
     policy_arn port priority protocol provider qualifier range_key region replication_role repository_name resource_type
     retention_in_days role role_arn role_name rule rule_name runtime s3_bucket_name s3_key scan_frequency scanning_type
-    schedule_expression service_name size sku source_arn sse_algorithm ssl_policy stage_name statistic
+    schedule_expression service_name size sku source_arn sse_algorithm ssl_policy stage_name state statistic
     status storage_class storage_type subnet_id subnet_ids table_name target_bucket target_id target_prefix throughput_mode
     tier timeout tls_security_policy topic_arn type uri_path version version_id vpc_id vpc_security_group_ids zone_id
     zone_name

@@ -50,6 +50,7 @@ class World:
     made: frozenset[str]
     gone: frozenset[str]
     documents: Mapping[tuple[str, str], Change]
+    rules_gone: frozenset[str] = frozenset()
 
     def is_new(self, arn: str) -> bool:
         """Whether an ARN, or a pattern of ARNs, is of something that is only being made."""
@@ -113,7 +114,14 @@ def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
         for change in changes
         if change.type == "aws_iam_policy_document" and not change.managed
     }
-    return World(frozenset(created), frozenset(made - gone), frozenset(gone), documents)
+    rules = frozenset(
+        name
+        for change in changes
+        if change.type == "aws_cloudwatch_event_rule" and change.gone
+        for name in at(change.before, "name")
+        if isinstance(name, str)
+    )
+    return World(frozenset(created), frozenset(made - gone), frozenset(gone), documents, rules)
 
 
 def _identifiers(attributes: Mapping[str, object]) -> list[str]:
