@@ -128,6 +128,9 @@ class Rules:
             return
         told = set()
         for rule in self._of(change.type):
+            head = rule.path.partition(".")[0]
+            if change.before.get(head) == change.after.get(head):
+                continue  # most rules are about attributes that are not there
             if rule.path not in told and rule.holds(change):
                 told.add(rule.path)
                 yield Finding(self.kind, change.stack, change.address, say(rule.says), tuple(_steps(rule.path, change)))

@@ -31,9 +31,18 @@ def widened(plan: Plan, world: World, changes: Sequence[Change]) -> Iterator[Fin
     """Findings about every policy of one plan; ``changes`` are those of all plans."""
     for change in plan.changes:
         if change.managed and change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE):
-            for path in sorted({*_paths(change.before), *_paths(change.after)}):
+            before, after = _differing(change)
+            for path in sorted({*_paths(before), *_paths(after)}):
                 if (change.type, path) not in _MIRRORS and not _lifecycle(change, path):
                     yield from _one(plan, world, changes, change, path)
+
+
+def _differing(change: Change) -> tuple[dict[str, Value], dict[str, Value]]:
+    """Attributes that are not the same before and after; what is not known may be anything."""
+    before, after = change.before, change.after
+    names = [name for name in {**before, **after} if before.get(name) != after.get(name) or after.get(name) is UNKNOWN]
+    old = {name: before[name] for name in names if name in before}
+    return old, {name: after[name] for name in names if name in after}
 
 
 def _lifecycle(change: Change, path: str) -> bool:

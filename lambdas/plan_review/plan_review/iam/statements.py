@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from plan_review.values import UNKNOWN, Hidden, Value
@@ -53,24 +54,33 @@ class NotAPolicyError(ValueError):
     """The text is no policy document."""
 
 
+@lru_cache(maxsize=1024)
+def _document(text: str) -> tuple[Mapping[str, Any], ...] | None:
+    """The statements of a JSON text as they are written; None if it is no policy."""
+    try:
+        statements = _list(json.loads(text)["Statement"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    return tuple(statements) if all(isinstance(one, dict) and "Effect" in one for one in statements) else None
+
+
+@lru_cache(maxsize=1024)
 def parse(text: str) -> tuple[Statement, ...]:
     """Statements of a JSON policy. Raises NotAPolicyError."""
+    document = _document(text)
+    if document is None:
+        raise NotAPolicyError
     try:
-        document = json.loads(text)
-        return tuple(_statement(statement) for statement in _list(document["Statement"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return tuple(_statement(statement) for statement in document)
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise NotAPolicyError from None
 
 
 def is_policy(value: Value) -> bool:
     """Whether it is the JSON of a policy."""
-    if not isinstance(value, str) or not value.lstrip().startswith("{") or '"Statement"' not in value:
+    if not isinstance(value, str) or '"Statement"' not in value or not value.lstrip().startswith("{"):
         return False
-    try:
-        statements = _list(json.loads(value)["Statement"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return False
-    return all(isinstance(statement, dict) and "Effect" in statement for statement in statements)
+    return _document(value) is not None
 
 
 def _list(value: Value) -> list[Value]:
