@@ -22,9 +22,15 @@ def plan() -> dict[str, Any]:
     """Roles with policies, functions, buckets and rules in equal parts; each changes, and each has a secret."""
     changes = []
     for number in range(OBJECTS):
-        kind = ("aws_iam_role_policy", "aws_lambda_function", "aws_s3_bucket", "aws_security_group", "aws_db_instance")[number % 5]
+        kind = ("aws_iam_role_policy", "aws_lambda_function", "aws_s3_bucket", "aws_security_group", "aws_db_instance")[
+            number % 5
+        ]
         statements = [
-            {"Effect": "Allow", "Action": ["s3:GetObject", f"s3:Put{n}"], "Resource": [f"arn:aws:s3:::bucket-{number}/{n}/*"]}
+            {
+                "Effect": "Allow",
+                "Action": ["s3:GetObject", f"s3:Put{n}"],
+                "Resource": [f"arn:aws:s3:::bucket-{number}/{n}/*"],
+            }
             for n in range(8)
         ]
         before: dict[str, Any] = {
@@ -32,9 +38,18 @@ def plan() -> dict[str, Any]:
             "policy": json.dumps({"Version": "2012-10-17", "Statement": statements}), "tags": {f"key-{n}": "v" for n in range(20)},
             "ingress": [{"from_port": n, "to_port": n, "protocol": "tcp", "cidr_blocks": ["10.0.0.0/8"]} for n in range(10)],
         }  # fmt: skip
-        after = {**before, "memory_size": number, "policy": json.dumps({"Version": "2012-10-17", "Statement": statements[::-1][:7]})}
+        after = {
+            **before,
+            "memory_size": number,
+            "policy": json.dumps({"Version": "2012-10-17", "Statement": statements[::-1][:7]}),
+        }
         if number % 50 == 0:
-            after["policy"] = json.dumps({"Version": "2012-10-17", "Statement": [*statements, {"Effect": "Allow", "Action": "*", "Resource": "*"}]})
+            after["policy"] = json.dumps(
+                {
+                    "Version": "2012-10-17",
+                    "Statement": [*statements, {"Effect": "Allow", "Action": "*", "Resource": "*"}],
+                }
+            )
         mark = {"secret": True}
         changes.append(
             {
@@ -57,7 +72,9 @@ def main() -> None:
         file = Path(folder, "plan.json")
         file.write_text(json.dumps(plan()), encoding="utf-8")
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "lambdas" / "plan_review")}
-        print(f"{OBJECTS:,} objects, {file.stat().st_size / 1e6:.1f} MB; median, least and most of {RUNS} runs, in seconds")
+        print(
+            f"{OBJECTS:,} objects, {file.stat().st_size / 1e6:.1f} MB; median, least and most of {RUNS} runs, in seconds"
+        )
         for form in ("table", "markdown", "html"):
             command = [sys.executable, "-m", "plan_review", str(file), "--format", form]
             command += ["--limit", "10240"] if form == "markdown" else []
@@ -70,7 +87,9 @@ def main() -> None:
                 processor.append(_processor() - used)
                 if ran.returncode != 1:
                     raise SystemExit(f"exit code {ran.returncode}: the plan has risks")
-            print(f"{form:<9}{statistics.median(seconds):6.2f}{min(seconds):6.2f}{max(seconds):6.2f}   processor{statistics.median(processor):6.2f}   {len(ran.stdout) / 1e3:,.0f} kB")
+            print(
+                f"{form:<9}{statistics.median(seconds):6.2f}{min(seconds):6.2f}{max(seconds):6.2f}   processor{statistics.median(processor):6.2f}   {len(ran.stdout) / 1e3:,.0f} kB"
+            )
 
 
 if __name__ == "__main__":

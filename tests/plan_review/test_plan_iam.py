@@ -93,6 +93,12 @@ def test_the_review_tells_it(case: str) -> None:
     assert kinds & {Kind.IAM, Kind.PUBLIC}
 
 
+@pytest.mark.parametrize("case", NOT_WIDER)
+def test_the_review_does_not_tell_it(case: str) -> None:
+    before, after = ({"id": "1", "name": "n", "policy": policy(*side)} for side in NOT_WIDER[case])
+    assert reviewed(change("aws_iam_policy", before, after)).findings == []
+
+
 PATTERN = st.text("ab*?", max_size=6)
 
 

@@ -9,7 +9,7 @@ from plan_review.findings import Finding, Kind
 from plan_review.iam import words
 from plan_review.iam.compare import Widening, widening
 from plan_review.iam.public import is_public
-from plan_review.iam.statements import NotAPolicyError, Statement, from_blocks, is_policy, parse
+from plan_review.iam.statements import NotAPolicyError, Statement, from_blocks, is_policy, only_fewer, parse
 from plan_review.model import Action, Change, Plan
 from plan_review.references import without_keys
 from plan_review.text import say
@@ -107,6 +107,8 @@ def _planned(plan: Plan, world: World, change: Change, path: str) -> tuple[State
 def _one(plan: Plan, world: World, changes: Sequence[Change], change: Change, path: str) -> Iterator[Finding]:
     raw_before, raw_after = _get(change.before, path), _get(change.after, path)
     if change.stays and raw_before == raw_after and raw_after is not UNKNOWN:
+        return
+    if change.stays and only_fewer(raw_before, raw_after):
         return
     before, after = _statements(raw_before), _planned(plan, world, change, path)
     if change.action is Action.DELETE:

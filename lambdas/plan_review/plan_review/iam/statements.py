@@ -76,6 +76,14 @@ def parse(text: str) -> tuple[Statement, ...]:
         raise NotAPolicyError from None
 
 
+def only_fewer(before: Value, after: Value) -> bool:
+    """Whether all statements of ``after`` stand in ``before`` as they are, and no denial is gone: most changes are no more."""
+    old, new = (_document(side) if is_policy(side) else None for side in (before, after))
+    if old is None or new is None:
+        return False
+    return all(one in old for one in new) and all(one in new for one in old if one["Effect"] != "Allow")
+
+
 def is_policy(value: Value) -> bool:
     """Whether it is the JSON of a policy."""
     if not isinstance(value, str) or '"Statement"' not in value or not value.lstrip().startswith("{"):
