@@ -24,11 +24,11 @@ HARMLESS: Final = frozenset(  # one word each
     availability_zones bandwidth_package_id billing_mode bucket category cidr_block cidr_blocks cidr_ipv4 cidr_ipv6 class
     cluster_identifier cluster_name cluster_type cluster_version comparison_operator compute_type container_type
     create_before_destroy cross_zone db_cluster_identifier db_name db_subnet_group_name dead_letter_target_arn
-    default_action direction domain domain_name effect endpoint_type engine engine_mode engine_version environment
+    default_action direction domain domain_name effect encryption_type endpoint_type engine engine_mode engine_version environment
     execution_mode expiration family fifo_throughput_limit function_name function_version
     global_cluster_identifier group_name handler hash_key host_key iam_instance_profile identifier image_tag_mutability
     instance_class instance_type instance_types ip_address_type ip_protocol ipv6_cidr_block ipv6_cidr_blocks key_usage
-    kms_key_id kms_key_arn kms_master_key_id kubernetes_network_config launch_type layers load_balancer_type location
+    kms_key kms_key_id kms_key_arn kms_master_key_id kubernetes_network_config launch_type layers load_balancer_type location
     log_group log_group_name log_group_class log_format memory_size metric_name minimum_protocol_version mode name
     name_prefix namespace network_mode node_type object_ownership origin_access_control owner package_type
     parameter_group_name partition_key path performance_mode permissions_boundary pipeline_type platform
