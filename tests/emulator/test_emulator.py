@@ -25,6 +25,10 @@ NOT_ANSWERED, WITHOUT_DOING = 14, 6
 
 # Each gap that is filled -> a test that fails where it is not.
 SHOWN_BY = {
+    "a new trail keeps its log group, its role and its tags": (
+        "test_watched.py::test_the_trail_hears_every_region_and_is_validated_encrypted_and_on"
+    ),
+    "a rule is looked up with the tag that its scope names": "test_watched.py::test_the_recorder_runs_and_the_rules_are_awss",
     "the emulator listens on the one port that it was given": "test_emulator.py::test_it_listens_on_one_port_of_loopback_and_leaves_nothing",
     "events of aws.codecommit, aws.ecr and others: the services send them, here the tests do": (
         "test_events.py::test_a_push_starts_the_delivery_with_its_commit"

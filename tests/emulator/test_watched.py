@@ -123,6 +123,8 @@ def test_the_recorder_runs_and_the_rules_are_awss(watched: Watched) -> None:
     rules = config.describe_config_rules()["ConfigRules"]
     assert len(rules) == 20
     assert all(rule["ConfigRuleName"].startswith("watched-") for rule in rules)
+    scopes = [rule["Scope"] for rule in rules if rule.get("Scope")]
+    assert scopes == [{"TagKey": "project", "TagValue": "watched"}] * 10
 
 
 def test_a_change_of_compliance_reaches_the_notifier_and_others_do_not(watched: Watched) -> None:

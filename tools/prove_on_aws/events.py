@@ -113,6 +113,8 @@ def examples(deployed: Deployed, stack: str, name: str) -> tuple[list[Named], li
         return _runs(deployed, "pipeline" if name == "pipeline_ended" else "stage")
     if name == "build_by_hand":
         return _builds(deployed)
+    if name == "compliance_changed":
+        return _compliance(deployed)
     registries = [p.registry for p in deployed.settings.pipelines.values() if isinstance(p, DeliveryPipeline)]
     basic = name in ("ecr_scan_event", "released_image_scanned")
     make, other = (_ecr, _inspector) if basic else (_inspector, _ecr)
@@ -152,6 +154,19 @@ def _builds(deployed: Deployed) -> tuple[list[Named], list[Named]]:
             taken.append((f"{project} by a person", build(project, "ann")))
             misses.append((f"{project} by its pipeline", build(project, owner)))
     return taken, [*misses, ("another project", build("another-project", "ann"))]
+
+
+def _compliance(deployed: Deployed) -> tuple[list[Named], list[Named]]:
+    recorded = _home(deployed, _recorded("config_compliance_change.json"))
+    own = [deployed.names.config_rule("any-rule")] if deployed.settings.compliance.rules == "make" else []
+    names = [*own, *deployed.settings.compliance.hold_production]
+    return [(f"a change by {name}", _changed(recorded, configRuleName=name)) for name in names], [
+        ("another's rule", _changed(recorded, configRuleName=f"x{names[0]}")),
+        (
+            "a change of configuration",
+            _changed(recorded, configRuleName=names[0], messageType="ConfigurationItemChange"),
+        ),
+    ]
 
 
 def _commits(deployed: Deployed, pipeline: ScanPipeline | DeliveryPipeline) -> tuple[list[Named], list[Named]]:

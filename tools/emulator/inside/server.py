@@ -19,6 +19,7 @@ import authorizations
 import gaps
 import pipeline_targets
 import routes
+import watching
 from ministack import app
 
 
@@ -30,7 +31,7 @@ def end_with_standard_input() -> None:
 
 def main() -> None:
     """Fill the gaps, then serve."""
-    for gap in (*gaps.GAPS, *asking.GAPS, *pipeline_targets.GAPS):
+    for gap in (*gaps.GAPS, *asking.GAPS, *pipeline_targets.GAPS, *watching.GAPS):
         gap.fill()
     routes.install(stand_in=Path("stand-in").resolve())
     authorizations.install(Path("authorizations.jsonl").resolve())
