@@ -209,7 +209,8 @@ class Account:
 
     def _events_describe_rule(self, asked: Parameters) -> Any:
         rule, _ = self._rule(asked["Name"])
-        return {"Name": rule["name"], "EventPattern": rule["event_pattern"], "State": "ENABLED"}
+        names = {"event_pattern": "EventPattern", "schedule_expression": "ScheduleExpression"}
+        return {"Name": rule["name"], "State": "ENABLED", **{to: rule[one] for one, to in names.items() if one in rule}}
 
     def _events_list_targets_by_rule(self, asked: Parameters) -> Any:
         _, emitted = self._rule(asked["Rule"])
@@ -432,14 +433,20 @@ class Account:
 
 
 def matches(pattern: Any, event: Any) -> bool:
-    """The operators that are emitted: one of these values, a prefix, and the same inside of lists."""
+    """The operators that are emitted: one of these values, a prefix, anything but some, and the same inside of lists."""
     if isinstance(event, list):
         return any(matches(pattern, one) for one in event)
     if isinstance(pattern, dict):
         return isinstance(event, dict) and all(
             name in event and matches(inner, event[name]) for name, inner in pattern.items()
         )
-    return any(event == one or (isinstance(one, dict) and str(event).startswith(one["prefix"])) for one in pattern)
+    return any(_fits(one, event) for one in pattern)
+
+
+def _fits(one: Any, event: Any) -> bool:
+    if not isinstance(one, dict):
+        return bool(event == one)
+    return event not in one["anything-but"] if "anything-but" in one else str(event).startswith(one["prefix"])
 
 
 def product(usage: str, usd: str) -> str:

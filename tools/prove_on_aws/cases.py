@@ -80,6 +80,21 @@ def _of_function(deployed: Deployed, name: str) -> list[Case]:
             Case("codepipeline:GetPipelineExecution", _pipeline(deployed, OTHER), False),
             Case("securityhub:BatchImportFindings", product, settings.singletons.security_hub != "none"),
         ]
+    if name == "notifier":
+        told = deployed.object("reports", f"notified/{pipelines[0]}/{RUN}/failed-1.json")
+        topic = deployed.arn("sns", deployed.names.topic("notifications"))
+        approvals = [deployed.arn("sns", deployed.names.topic(f"{one}-approval")) for one in deliveries]
+        return [
+            Case("s3:PutObject", told, True),
+            Case("s3:PutObject", verdict, False),
+            Case("s3:GetObject", verdict, True),
+            Case("kms:GenerateDataKey", deployed.key_arn, True, {"kms:ViaService": deployed.via("sns")}),
+            Case("sns:Publish", topic, True),
+            *(Case("sns:Publish", one, False) for one in approvals),
+            *(Case("sns:ListSubscriptionsByTopic", one, True) for one in (topic, *approvals)),
+            *(Case("codepipeline:ListActionExecutions", _pipeline(deployed, one), True) for one in pipelines),
+            Case("codepipeline:ListActionExecutions", _pipeline(deployed, OTHER), False),
+        ]
     job = Case("codepipeline:PutJobSuccessResult", "*", True)
     if name == "guard":
         return [
