@@ -56,7 +56,7 @@ class StandIns:
             (self.folder / name).mkdir(parents=True)
         (self.folder / "calls.jsonl").touch()
         self.plan({})
-        self._python = Path(getattr(sys, "_base_executable", None) or sys.executable)
+        self._python = Path(interpreter())
         self._pip = _pip_configuration()
         for name in COMMANDS:
             _script(self.folder / "bin" / name, self._run(name))
@@ -146,6 +146,11 @@ class StandIns:
     def _run(self, name: str) -> str:
         python = BIN / "python" if name == "aws" else self._python  # the CLI's own, which need not be started twice
         return f'exec {shlex.quote(str(python))} -E -s -B {OURS}/lib/{name.replace("-", "_")}.py "$@"'
+
+
+def interpreter() -> str:
+    """The Python that builds find: the one of which this process's virtual environment was made."""
+    return getattr(sys, "_base_executable", None) or sys.executable
 
 
 def _script(file: Path, body: str) -> None:
