@@ -349,7 +349,7 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
             service: regional(service)
             for service in (
                 *("codebuild", "codecommit", "codepipeline", "ec2", "ecr", "eks", "events", "logs", "securityhub"),
-                *("sns", "sqs", "ssm", "iam", "secretsmanager"),
+                *("sns", "sqs", "ssm", "iam"),
             )
         },
         "flags": {
@@ -376,6 +376,7 @@ def _of_review(emitted: Any, role: RolePolicies, kind: str, regional: Any) -> di
     return {
         "pipeline": name,
         "repository": f"{regional('codecommit')}:{review.repository.name}",
+        "kept": f"{regional('secretsmanager')}:secret:any-AbCdEf",
         "project_arn": f"{regional('codebuild')}:project/{project}-{name}-plan",
         "plan": f"plans/{name}/{_VARYING['pull'][0]}/{COMMIT}/{_VARYING['build'][0]}",
         "state": f"arn:{PARTITION}:s3:::{backend.bucket}",

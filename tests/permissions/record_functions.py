@@ -52,6 +52,8 @@ class Answers:
         self.ecr = Ecr()
         self.sns: Any = None
         self.config = Config()
+        self.codebuild: Any = None
+        self.codecommit: Any = None
 
 
 class Executions(s3_fake.MemoryCodePipeline):
@@ -284,12 +286,31 @@ def notifier() -> Iterator[tuple[Any, Context]]:
     yield event("scheduled_event"), Context()
 
 
+def reviewer() -> Iterator[tuple[Any, Context]]:
+    """A build that left a plan, then the next push's, which left nothing."""
+    import review_world as world
+
+    project = os.environ["PROJECT_NAME"]
+    answers.codebuild, answers.codecommit = world.Builds(), world.Pulls(caller=f"{os.environ['AUTHOR']}x")
+    for commit, build in ((world.FIRST, world.BUILD), (world.SECOND, world.BUILD.replace("8", "9"))):
+        answers.codecommit.source = commit
+        answers.codebuild.known[f"{project}:{build}"] = world.build(commit) | {"projectName": project}
+        if commit == world.FIRST:
+            left = f"plans/{os.environ['REVIEW']}/17/{commit}/{build}"
+            answers.s3.objects[f"{left}/result.json"] = world.result(commit)
+            plan = {"format_version": "1.2", "terraform_version": "1.11.4", "resource_changes": [], "complete": True}
+            answers.s3.objects[f"{left}/payments.json"] = json.dumps(plan).encode()
+        arn = f"arn:aws:codebuild:{given['region']}:123456789012:build/{project}:{build}"
+        yield event("codebuild_build_ended", **{"project-name": project, "build-id": arn}), Context()
+
+
 answers = Answers()
 boto3.client = lambda service, **_: Recorder(service, getattr(answers, service))
 said = io.StringIO()
 with contextlib.redirect_stdout(said):
     kinds = {
         "importer": importer, "guard": guard, "recorder": recorder, "sealer": sealer, "starter": starter, "notifier": notifier,
+        "reviewer": reviewer,
     }  # fmt: skip
     for request, context in kinds[given["kind"]]():
         handler.handler(request, context)

@@ -52,6 +52,14 @@ def taken(service: str, operation: str, given: Mapping[str, Any], variables: Map
             yield name, f"{variables['ssm']}:parameter/{given['Name'].lstrip('/')}"
         case "eks", "DescribeCluster":
             yield name, f"{variables['eks']}:cluster/{given['name']}"
+        case "codebuild", "BatchGetBuilds":
+            yield name, variables["project_arn"]
+        case "codecommit", "GetPullRequest" | "GetCommentsForPullRequest" | "UpdateComment":
+            # The request names a pull request or a comment; the permission is the repository's.
+            # https://docs.aws.amazon.com/codecommit/latest/userguide/auth-and-access-control-permissions-reference.html
+            yield name, variables["repository"]
+        case "codecommit", "PostCommentForPullRequest":
+            yield name, f"{variables['codecommit']}:{given['repositoryName']}"
         case "codecommit", "GitPull":
             yield name, f"{variables['codecommit']}:{given['repositoryName']}"
         case _:

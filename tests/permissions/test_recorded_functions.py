@@ -15,7 +15,7 @@ from declared import EXECUTION, SCANS, RoleCalls, declared
 from recorded import Taken, complaints, occurred, taken
 
 FOLDER = Path(__file__).parent
-FUNCTIONS = ("importer", "guard", "recorder", "sealer", "starter", "notifier")
+FUNCTIONS = ("importer", "guard", "recorder", "sealer", "starter", "notifier", "reviewer")
 
 
 def package(emitted: Any, one: RoleCalls, folder: Path) -> Path:

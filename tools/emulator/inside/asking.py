@@ -86,6 +86,17 @@ def _streams_asked_about() -> None:
     extract = replace(iam_actions, "extract_resource_arn", resource)
 
 
+def _keys_asked_about_by_alias() -> None:
+    """https://docs.aws.amazon.com/kms/latest/developerguide/alias-authorization.html: an alias in a policy is the alias, not its key.
+    What is done to a key by its alias is asked of the key."""
+
+    def resource(service: str, *rest: Any) -> str:
+        found = str(extract(service, *rest))
+        return _own(found.rpartition(":")[2]) or found if service == "kms" and ":alias/" in found else found
+
+    extract = replace(iam_actions, "extract_resource_arn", resource)
+
+
 def _keys_used_for_a_caller() -> None:
     """https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingKMSEncryption.html (permissions; with a bucket key the encryption
     context is the bucket), https://docs.aws.amazon.com/sns/latest/dg/sns-key-management.html,
@@ -277,6 +288,7 @@ GAPS = (
         _keys_used_for_a_caller,
     ),
     Gap("logs", "what is asked about is the stream of a log group", _streams_asked_about),
+    Gap("kms", "what is asked about is the key behind an alias", _keys_asked_about_by_alias),
     Gap("lambda", "a function is only made with a role that exists and that Lambda may assume", _functions_roles),
     Gap("lambda", "an event that failed is put into the dead-letter queue with the function's role", _failed_events),
     Gap(
