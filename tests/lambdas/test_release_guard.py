@@ -1168,7 +1168,7 @@ def test_today_is_utcs(
 
 def test_the_limit_is_the_models(module: ModuleType) -> None:
     model = botocore.session.get_session().get_service_model("codepipeline")
-    assert model.shape_for("Message").metadata["max"] == module.MESSAGE_LIMIT
+    assert model.shape_for("Message").metadata["max"] == jobs.MESSAGE_LIMIT
 
 
 @pytest.mark.parametrize("value", [GuardCall, Attempt, PipelineExecutions, ReportStore, Clearance, Guard])

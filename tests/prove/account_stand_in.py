@@ -28,6 +28,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
+from modules.names import Names
 from tools.prove_on_aws.deployed import Deployed, resolve
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -137,8 +138,8 @@ class Account:
         self.id = self.settings.account or "123456789012"
         rendered = load("prove_policies", ROOT / "tests" / "permissions" / "policies.py")
         found = rendered.resolve(emitted)
-        [key] = found.aliases.values()
-        self.key = self._home(key)
+        # The project's key; a managed trail has one of its own.
+        self.key = self._home(found.aliases[Names(self.settings.project).key_alias])
         self.emitted = {name: stack["resource"] for name, stack in emitted.stacks.items()}
         self.deployed: Deployed = resolve(self.settings, self.emitted, self.id, "aws", self.key)
         self.roles = {

@@ -8,25 +8,13 @@ evaluation have their say as well.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from modules.scanners import SCANNERS
 from stacks.settings import DeliveryPipeline
+from tools.prove_on_aws import review_cases
+from tools.prove_on_aws.case import OTHER, RUN, Case
 from tools.prove_on_aws.deployed import Deployed
-
-RUN = "01234567-89ab-4cde-8f01-23456789abcd"
-OTHER = "some-other-pipeline"
-
-
-@dataclass(frozen=True)
-class Case:
-    """One call: ``context`` are the condition keys that the service sends."""
-
-    action: str
-    resource: str
-    allowed: bool
-    context: Mapping[str, str] = field(default_factory=dict)
 
 
 def by_role(deployed: Deployed) -> dict[str, list[Case]]:
@@ -36,6 +24,8 @@ def by_role(deployed: Deployed) -> dict[str, list[Case]]:
         own = list(_near_misses_of_all(deployed, role["name"]))
         if stack in deployed.settings.pipelines:
             own += _of_pipeline(deployed, stack, name.removesuffix("_role"))
+        elif stack in deployed.settings.reviews:
+            own += review_cases.of(deployed, stack, name.removesuffix("_role"))
         else:
             own += _of_function(deployed, name.removesuffix("_role"))
         found[role["name"]] = own
@@ -75,6 +65,8 @@ def _of_function(deployed: Deployed, name: str) -> list[Case]:
             Case("s3:PutObject", verdict, True),
             Case("s3:PutObject", deployed.object("reports", f"{run}/raw.json"), False),
             Case("s3:GetObject", deployed.object("reports", f"{run}/raw.json"), True),
+            # A verdict is replaced with If-Match, which takes the permission to read it.
+            Case("s3:GetObject", verdict, True),
             Case("kms:GenerateDataKey", deployed.key_arn, True, s3),
             *(Case("codepipeline:GetPipelineExecution", _pipeline(deployed, one), True) for one in pipelines),
             Case("codepipeline:GetPipelineExecution", _pipeline(deployed, OTHER), False),
@@ -95,7 +87,33 @@ def _of_function(deployed: Deployed, name: str) -> list[Case]:
             *(Case("codepipeline:ListActionExecutions", _pipeline(deployed, one), True) for one in pipelines),
             Case("codepipeline:ListActionExecutions", _pipeline(deployed, OTHER), False),
         ]
+    if name == "trail_writer":
+        log = f"log-group:/aws/cloudtrail/{deployed.names.trail('trail')}:log-stream:"
+        own = f"{log}{deployed.account}_CloudTrail_{deployed.region}"
+        return [
+            Case("logs:PutLogEvents", deployed.arn("logs", own), True),
+            Case("logs:PutLogEvents", deployed.arn("logs", f"{log}other"), False),
+        ]
+    if name == "config_recorder":
+        history = deployed.object("config", f"AWSLogs/{deployed.account}/Config/ConfigWritabilityCheckFile")
+        acl = {"s3:x-amz-acl": "bucket-owner-full-control"}
+        return [
+            Case("s3:PutObject", history, True, acl),
+            Case("s3:PutObject", history, False),
+            Case("kms:GenerateDataKey", deployed.key_arn, True, s3),
+        ]
     job = Case("codepipeline:PutJobSuccessResult", "*", True)
+    if name == "recorder":
+        record = deployed.object("reports", f"releases/{deliveries[0]}/{RUN}/release.json")
+        return [
+            job,
+            Case("s3:PutObject", record, True),
+            Case("s3:GetObject", record, True),
+            Case("s3:GetObject", verdict, True),
+            Case("s3:PutObject", verdict, False),
+            *(Case("codepipeline:GetPipelineExecution", _pipeline(deployed, one), True) for one in deliveries),
+            Case("codepipeline:GetPipelineExecution", _pipeline(deployed, OTHER), False),
+        ]
     if name == "guard":
         return [
             job,

@@ -6,21 +6,17 @@ source, time, region, resources and detail-type)
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 from stacks.audience import builds_of
 from stacks.settings import DeliveryPipeline, ScanPipeline
+from tools.prove_on_aws import review_events
 from tools.prove_on_aws.aws import Aws
 from tools.prove_on_aws.deployed import Deployed
+from tools.prove_on_aws.recorded import Event, Named, changed, home, recorded
 from tools.prove_on_aws.report import Check, WrongError
-
-RECORDED = Path(__file__).resolve().parents[2] / "tests" / "events"
-Event = dict[str, Any]
-Named = tuple[str, Event]
 
 
 def checks(aws: Aws, deployed: Deployed) -> Iterator[Check]:
@@ -111,8 +107,14 @@ def examples(deployed: Deployed, stack: str, name: str) -> tuple[list[Named], li
         return (gone, [*pushed[:2], *misses]) if name == "branch_deleted" else (pushed, [gone[0], *misses])
     if name in ("pipeline_ended", "stage_failed"):
         return _runs(deployed, "pipeline" if name == "pipeline_ended" else "stage")
+    if name == "release_ended":
+        return _releases(deployed)
     if name == "build_by_hand":
         return _builds(deployed)
+    if name == "pull_request":
+        return review_events.pull_requests(deployed, stack)
+    if name == "plan_ended":
+        return review_events.builds(deployed, stack)
     if name == "compliance_changed":
         return _compliance(deployed)
     registries = [p.registry for p in deployed.settings.pipelines.values() if isinstance(p, DeliveryPipeline)]
@@ -129,23 +131,40 @@ def examples(deployed: Deployed, stack: str, name: str) -> tuple[list[Named], li
 
 def _runs(deployed: Deployed, level: str) -> tuple[list[Named], list[Named]]:
     project = [deployed.names.pipeline(p) for p in deployed.settings.pipelines]
-    failed = _home(deployed, _recorded(f"codepipeline_{level}_failed.json"))
-    taken = [(f"{one} failed", _changed(failed, pipeline=one)) for one in project]
+    failed = home(deployed, recorded(f"codepipeline_{level}_failed.json"))
+    taken = [(f"{one} failed", changed(failed, pipeline=one)) for one in project]
     if level == "pipeline":
-        taken.append(("a success", _changed(taken[0][1], state="SUCCEEDED")))
+        taken.append(("a success", changed(taken[0][1], state="SUCCEEDED")))
     return taken, [
-        ("a run that was overtaken", _changed(taken[0][1], state="SUPERSEDED")),
-        ("an action's", _changed(_home(deployed, _recorded("codepipeline_action_failed.json")), pipeline=project[0])),
-        ("another pipeline", _changed(taken[0][1], pipeline=f"{project[0]}-2")),
+        ("a run that was overtaken", changed(taken[0][1], state="SUPERSEDED")),
+        ("an action's", changed(home(deployed, recorded("codepipeline_action_failed.json")), pipeline=project[0])),
+        ("another pipeline", changed(taken[0][1], pipeline=f"{project[0]}-2")),
     ]
 
 
+def _releases(deployed: Deployed) -> tuple[list[Named], list[Named]]:
+    kinds = deployed.settings.pipelines.items()
+    own = [deployed.names.pipeline(name) for name, one in kinds if isinstance(one, DeliveryPipeline)]
+    failed = home(deployed, recorded("codepipeline_pipeline_failed.json"))
+    taken = [
+        (f"{one} {state.lower()}", changed(failed, pipeline=one, state=state))
+        for one in own
+        for state in ("SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED", "CANCELED")
+    ]
+    misses = [
+        ("a run that begins", changed(failed, pipeline=own[0], state="STARTED")),
+        ("another pipeline", changed(failed, pipeline=f"{own[0]}-2", state="SUCCEEDED")),
+    ]
+    scans = [deployed.names.pipeline(name) for name, one in kinds if isinstance(one, ScanPipeline)]
+    return taken, [*misses, *((f"{one}, a scan", changed(failed, pipeline=one)) for one in scans)]
+
+
 def _builds(deployed: Deployed) -> tuple[list[Named], list[Named]]:
-    recorded = _home(deployed, _recorded("codebuild_build_state.json"))
+    recorded = home(deployed, recorded("codebuild_build_state.json"))
 
     def build(project: str, initiator: str) -> Event:
         more = {**recorded["detail"]["additional-information"], "initiator": initiator}
-        return _changed(recorded, **{"project-name": project, "additional-information": more})
+        return changed(recorded, **{"project-name": project, "additional-information": more})
 
     taken, misses = [], []
     for name, pipeline in deployed.settings.pipelines.items():
@@ -157,14 +176,14 @@ def _builds(deployed: Deployed) -> tuple[list[Named], list[Named]]:
 
 
 def _compliance(deployed: Deployed) -> tuple[list[Named], list[Named]]:
-    recorded = _home(deployed, _recorded("config_compliance_change.json"))
+    recorded = home(deployed, recorded("config_compliance_change.json"))
     own = [deployed.names.config_rule("any-rule")] if deployed.settings.compliance.rules == "make" else []
     names = [*own, *deployed.settings.compliance.hold_production]
-    return [(f"a change by {name}", _changed(recorded, configRuleName=name)) for name in names], [
-        ("another's rule", _changed(recorded, configRuleName=f"x{names[0]}")),
+    return [(f"a change by {name}", changed(recorded, configRuleName=name)) for name in names], [
+        ("another's rule", changed(recorded, configRuleName=f"x{names[0]}")),
         (
             "a change of configuration",
-            _changed(recorded, configRuleName=names[0], messageType="ConfigurationItemChange"),
+            changed(recorded, configRuleName=names[0], messageType="ConfigurationItemChange"),
         ),
     ]
 
@@ -192,33 +211,20 @@ def _commits(deployed: Deployed, pipeline: ScanPipeline | DeliveryPipeline) -> t
 
 
 def _branch(deployed: Deployed, repository: str, branch: str, file: str, *, tag: bool = False) -> Event:
-    event = _home(deployed, _recorded(f"codecommit_reference_{file}.json"))
+    event = home(deployed, recorded(f"codecommit_reference_{file}.json"))
     event["resources"] = [deployed.arn("codecommit", repository)]
     kind = "tag" if tag else "branch"
     full = f"refs/{'tags' if tag else 'heads'}/{branch}"
-    return _changed(event, repositoryName=repository, referenceName=branch, referenceFullName=full, referenceType=kind)
+    return changed(event, repositoryName=repository, referenceName=branch, referenceFullName=full, referenceType=kind)
 
 
 def _ecr(deployed: Deployed, registry: str) -> Event:
-    event = _home(deployed, _recorded("ecr_image_scan.json"))
-    return _changed(event, **{"repository-name": registry})
+    event = home(deployed, recorded("ecr_image_scan.json"))
+    return changed(event, **{"repository-name": registry})
 
 
 def _inspector(deployed: Deployed, registry: str) -> Event:
-    event = _home(deployed, _recorded("inspector2_finding.json"))
+    event = home(deployed, recorded("inspector2_finding.json"))
     for resource in event["detail"]["resources"]:
         resource["details"]["awsEcrContainerImage"]["repositoryName"] = registry
     return event
-
-
-def _recorded(name: str) -> Event:
-    event: Event = json.loads((RECORDED / name).read_text(encoding="utf-8"))
-    return event
-
-
-def _home(deployed: Deployed, event: Event) -> Event:
-    return {**copy.deepcopy(event), "account": deployed.account, "region": deployed.region}
-
-
-def _changed(event: Event, **detail: object) -> Event:
-    return {**event, "detail": {**event["detail"], **detail}}

@@ -13,7 +13,8 @@ from functools import partial
 from typing import Any
 
 from tools.prove_on_aws.aws import Aws, Json
-from tools.prove_on_aws.cases import OTHER, RUN, Case, by_role
+from tools.prove_on_aws.case import OTHER, RUN, Case
+from tools.prove_on_aws.cases import by_role
 from tools.prove_on_aws.deployed import Deployed
 from tools.prove_on_aws.report import Check, WrongError
 
