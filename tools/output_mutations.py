@@ -366,8 +366,12 @@ def _find(content: Json, steps: tuple[str, ...]) -> Iterator[Path]:
 
 def _patterns(stack: Stack) -> Iterator[_Change]:
     for name, rule in stack.get("resource", {}).get("aws_cloudwatch_event_rule", {}).items():
+        here: Path = ("resource", "aws_cloudwatch_event_rule", name)
+        if "schedule_expression" in rule:
+            yield _Change("events", (*here, "schedule_expression"), "rate(7 days)")
+            continue
         pattern = json.loads(rule["event_pattern"])
-        path: Path = ("resource", "aws_cloudwatch_event_rule", name, "event_pattern")
+        path: Path = (*here, "event_pattern")
         for inner in _members(pattern):
             values: list[Any] = [REMOVED]
             if isinstance(at(pattern, inner), list):
@@ -485,6 +489,7 @@ _STRONGER = {
     "sqs": "sqs:PurgeQueue",
     "securityhub": "securityhub:DisableSecurityHub",
     "inspector2": "inspector2:Disable",
+    "config": "config:StopConfigurationRecorder",
     "ec2": "ec2:AuthorizeSecurityGroupIngress",
     "sts": "sts:TagSession",
 }

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 
 from common.contract import Record
 from common.executions import PAGE_LIMIT, Attempt, PipelineExecutions
+from common.jobs import MESSAGE_LIMIT
 from common.pushes import Push
 from common.report_store import KEY_LIMIT, RECORD_LIMIT, ReportStore
 from common.strict import MalformedError
@@ -1166,9 +1167,9 @@ def test_today_is_utcs(
     assert fresh.guard().today() == date(2026, 11, 23)
 
 
-def test_the_limit_is_the_models(module: ModuleType) -> None:
+def test_the_limit_is_the_models() -> None:
     model = botocore.session.get_session().get_service_model("codepipeline")
-    assert model.shape_for("Message").metadata["max"] == jobs.MESSAGE_LIMIT
+    assert model.shape_for("Message").metadata["max"] == MESSAGE_LIMIT
 
 
 @pytest.mark.parametrize("value", [GuardCall, Attempt, PipelineExecutions, ReportStore, Clearance, Guard])

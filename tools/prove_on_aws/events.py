@@ -160,11 +160,11 @@ def _releases(deployed: Deployed) -> tuple[list[Named], list[Named]]:
 
 
 def _builds(deployed: Deployed) -> tuple[list[Named], list[Named]]:
-    recorded = home(deployed, recorded("codebuild_build_state.json"))
+    example = home(deployed, recorded("codebuild_build_state.json"))
 
     def build(project: str, initiator: str) -> Event:
-        more = {**recorded["detail"]["additional-information"], "initiator": initiator}
-        return changed(recorded, **{"project-name": project, "additional-information": more})
+        more = {**example["detail"]["additional-information"], "initiator": initiator}
+        return changed(example, **{"project-name": project, "additional-information": more})
 
     taken, misses = [], []
     for name, pipeline in deployed.settings.pipelines.items():
@@ -176,14 +176,14 @@ def _builds(deployed: Deployed) -> tuple[list[Named], list[Named]]:
 
 
 def _compliance(deployed: Deployed) -> tuple[list[Named], list[Named]]:
-    recorded = home(deployed, recorded("config_compliance_change.json"))
+    example = home(deployed, recorded("config_compliance_change.json"))
     own = [deployed.names.config_rule("any-rule")] if deployed.settings.compliance.rules == "make" else []
     names = [*own, *deployed.settings.compliance.hold_production]
-    return [(f"a change by {name}", changed(recorded, configRuleName=name)) for name in names], [
-        ("another's rule", changed(recorded, configRuleName=f"x{names[0]}")),
+    return [(f"a change by {name}", changed(example, configRuleName=name)) for name in names], [
+        ("another's rule", changed(example, configRuleName=f"x{names[0]}")),
         (
             "a change of configuration",
-            changed(recorded, configRuleName=names[0], messageType="ConfigurationItemChange"),
+            changed(example, configRuleName=names[0], messageType="ConfigurationItemChange"),
         ),
     ]
 

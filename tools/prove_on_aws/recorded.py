@@ -25,6 +25,6 @@ def home(deployed: Deployed, event: Event) -> Event:
     return {**copy.deepcopy(event), "account": deployed.account, "region": deployed.region}
 
 
-def changed(event: Event, **detail: object) -> Event:
+def changed(event: Event, /, **detail: object) -> Event:
     """The event with other details."""
     return {**event, "detail": {**event["detail"], **detail}}

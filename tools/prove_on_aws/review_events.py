@@ -27,7 +27,7 @@ def pull_requests(deployed: Deployed, review: str) -> tuple[list[Named], list[Na
     misses = [
         ("a closed one", closed),
         ("another repository", request("created", branches[0], f"{name}-2")),
-        ("a merge", changed(request("updated", branches[0]), event="pullRequestMergeStatusUpdated")),
+        ("a merge", changed(request("updated", branches[0]), **{"event": "pullRequestMergeStatusUpdated"})),
     ]
     if patterns == settings.branches:
         # No pattern begins with a hyphen: Git refuses such a branch, so this one is never among them.
