@@ -325,6 +325,20 @@ def test_each_waiver_is_told_once_and_those_of_one_day_together(recorded: Record
     )
 
 
+def test_a_mail_that_is_too_long_says_what_is_left_out_and_what_to_do(recorded: Recorded) -> None:
+    policy = waiving(*[TODAY + timedelta(days=3)] * 50)
+    policy["waivers"] = [one | {"reason": "because of this " * 9} for one in policy["waivers"]]
+    world = World(policy=policy)
+    heard(world)
+    world.sends(recorded("scheduled_event"))
+    lines = world.mails[0]["Message"].splitlines()
+    assert lines[0].startswith("50 waivers end on 2026-03-04")
+    told = sum(line.startswith("Waiver:") for line in lines)
+    assert 20 < told < 50
+    assert f"           ({50 - told} lines are left out here)" in lines
+    assert lines[-1] == "What now:  mend it and delete the waiver from pipelines.yaml, or set a later day there"
+
+
 def test_a_waiver_with_a_later_day_is_told_again(recorded: Recorded) -> None:
     world = World(policy=waiving(TODAY + timedelta(days=3)))
     heard(world)

@@ -96,6 +96,38 @@ def test_a_retried_stage_that_fails_again_is_told_again(recorded: Recorded) -> N
     assert [", attempt 2" in mail["Subject"] for mail in world.mails] == [False, True]
 
 
+def unnumbered(document: Any, **more: str) -> Any:
+    """As in AWS's older examples: it does not say which attempt it is of."""
+    detail = {name: value for name, value in document["detail"].items() if name != "pipeline-execution-attempt"}
+    return document | {"detail": detail} | more
+
+
+def test_a_retry_is_told_and_counted_though_no_event_says_which_attempt_it_is(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    names = ("codepipeline_stage_failed", "codepipeline_pipeline_failed", "codepipeline_stage_failed")
+    for began, ended in ((FAILED_AT, "2026-03-01T11:59:30Z"), (NOW, "2026-03-01T12:00:30Z")):
+        world.codepipeline.actions.append(action("Verify", "grype", "Failed", message="again", at=began))
+        for name in names:
+            world.sends(unnumbered(recorded(name), time=ended))
+    assert len(world.mails) == 2
+    world.sends(unnumbered(recorded("codepipeline_pipeline_succeeded"), time="2026-03-01T12:10:00Z"))
+    assert world.counted("Pipeline") == {"payments": {"Runs": 3, "RunsSucceeded": 1, "RunsFailed": 2}}
+
+
+def test_a_failure_without_attempt_and_action_is_told_once_for_each_event(recorded: Recorded) -> None:
+    world = World()
+    for id_ in ("01", "01", "02"):
+        world.sends(unnumbered(recorded("codepipeline_pipeline_failed"), id=f"01234567-89ab-4cde-8f01-0000000000{id_}"))
+    assert len(world.mails) == 2
+
+
+def test_who_stops_a_run_twice_is_told_of_twice(recorded: Recorded) -> None:
+    world = World()
+    for time in ("2026-03-01T11:00:00Z", "2026-03-01T11:00:00Z", "2026-03-01T12:00:00Z"):
+        world.sends(unnumbered(recorded("codepipeline_pipeline_stopped"), time=time))
+    assert len(world.mails) == 2
+
+
 def test_a_verdict_of_an_earlier_attempt_is_not_this_failures(recorded: Recorded) -> None:
     world = stopped_by_grype()
     world.codepipeline.actions[1]["startTime"] = NOW + timedelta(seconds=1)
@@ -182,6 +214,13 @@ def test_findings_that_cannot_be_read_are_no_lost_mail(recorded: Recorded) -> No
     )
 
 
+def test_what_a_verdict_repeats_of_a_report_is_no_link(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    world.judged("grype", "image", "tool-error", "a number is right, not 'https://evil.example/x'", blocking=0)
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert "not 'https[:]//evil.example/x'" in world.mails[0]["Message"]
+
+
 @pytest.mark.parametrize("key", ["verdict.json", "findings.json"])
 def test_a_file_that_is_far_too_large_is_no_lost_mail(
     recorded: Recorded, key: str, monkeypatch: pytest.MonkeyPatch
@@ -199,6 +238,8 @@ def test_a_file_that_is_far_too_large_is_no_lost_mail(
     [
         ("Löst\nalles\x1b[31m auf", "L?st alles?[31m auf"),
         ("click HTTPS://evil.example/a and mailto:x@y.z", "click HTTPS[:]//evil.example/a and mailto:x@y.z"),
+        ("_https://evil.example WWW.evil.example", "_https[:]//evil.example WWW[.]evil.example"),
+        (f"{'a' * 30}https://evil.example", f"{'a' * 30}https[:]//evil.example"),
         ("a" * 300, "a" * 97 + "..."),
         ("\r\nPipeline:  all is well", "Pipeline: all is well"),
     ],

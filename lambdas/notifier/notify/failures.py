@@ -32,8 +32,8 @@ class _Gate:
 def message(
     notifier: Notifier, name: str, policy: PipelinePolicy, execution: str, attempt: int, stage: str
 ) -> Message:  # fmt: skip
-    """``stage``: the one that failed, if the event says so; else CodePipeline is asked."""
-    failed = _failed(notifier, policy.name, execution, stage)
+    """``stage``: the one that failed, if the event says so; else CodePipeline is asked. ``attempt``: 0 if nobody says."""
+    failed = failed_actions(notifier, policy.name, execution, stage)
     stage = stage or (failed[-1].stage if failed else "")
     failed = [one for one in failed if one.stage == stage]
     rows: list[tuple[str, str]] = []
@@ -43,7 +43,12 @@ def message(
         gates = list(_gates(notifier, name, execution, one))
         for gate in gates:
             answer = gate.record.answer
-            rows.append((one.action, f"{gate.record.scanner} {gate.record.scope}: {answer.verdict}: {answer.reason}"))
+            rows.append(
+                (
+                    one.action,
+                    f"{gate.record.scanner} {gate.record.scope}: {answer.verdict}: {foreign(answer.reason, REASON_LIMIT)}",
+                )
+            )
             rows += [("", line) for line in _worst(notifier, gate)]
             reports.append(notifier.report(f"{gate.key}/index.html"))
             head = head or foreign(answer.summary, 80)
@@ -63,7 +68,8 @@ def message(
     )
 
 
-def _failed(notifier: Notifier, pipeline: str, execution: str, stage: str) -> list[Attempt]:
+def failed_actions(notifier: Notifier, pipeline: str, execution: str, stage: str) -> list[Attempt]:
+    """Actions whose latest run has failed, the earliest first; CodePipeline is asked again while it names none of ``stage``."""
     found: Sequence[Attempt] = ()
     for look in range(LOOKS):
         if look:

@@ -4,12 +4,14 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-c
 
 An execution is in one stage at a time, so one attempt at it fails in one stage: its stage's event and its pipeline's speak
 of the same failure and share one key. A stage that is retried is a new attempt (``pipeline-execution-attempt``): told, and
-counted, again.
+counted, again. An event that does not say which attempt it is of must not be taken for the first: its failure is known by
+when the failed action began, its other ends by their own time.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
@@ -35,14 +37,15 @@ def pipeline_ended(notifier: Notifier, event: Event) -> str:
     """A run has ended, whichever way."""
     name, policy, hearers = notifier.pipeline(event.detail.get("pipeline"))
     state = strict.choice(event.detail.get("state"), "detail.state", STATES)
-    execution, attempt = _execution(event), _attempt(event)
+    execution = _execution(event)
+    mark = str(_attempt(event) or f"at-{_stamp(event.time)}")
     counts = {"Runs": 1, "RunsSucceeded": int(state == "SUCCEEDED"), "RunsFailed": int(state == "FAILED")}
-    notifier.count_once(execution_key(name, execution, f"counted-{attempt}"), event, {"Pipeline": name}, counts)
+    notifier.count_once(execution_key(name, execution, f"counted-{mark}"), event, {"Pipeline": name}, counts)
     if state == "FAILED":
         return _tell_failure(notifier, event, "")
     if state == "SUCCEEDED" and not hearers.successes:
         return f"{name}: {execution} went through; nobody asked to be told"
-    where = execution_key(name, execution, f"{state.lower()}-{attempt}")
+    where = execution_key(name, execution, f"{state.lower()}-{mark}")
     return notifier.tell_once(where, event, hearers.topic, lambda: _ended(notifier, name, policy, event, state))
 
 
@@ -55,7 +58,8 @@ def stage_failed(notifier: Notifier, event: Event) -> str:
 def _tell_failure(notifier: Notifier, event: Event, stage: str) -> str:
     name, policy, hearers = notifier.pipeline(event.detail.get("pipeline"))
     execution, attempt = _execution(event), _attempt(event)
-    where = execution_key(name, execution, f"failed-{attempt}")
+    mark = str(attempt) if attempt else _unnumbered(notifier, policy, execution, stage, event)
+    where = execution_key(name, execution, f"failed-{mark}")
     return notifier.tell_once(
         where, event, hearers.topic, lambda: failures.message(notifier, name, policy, execution, attempt, stage)
     )
@@ -77,6 +81,18 @@ def _execution(event: Event) -> str:
 
 
 def _attempt(event: Event) -> int:
-    """AWS writes 1.0; its older examples have no attempt at all, which is the first."""
+    """AWS writes 1.0; its older examples have no attempt at all: 0."""
     value = event.detail.get("pipeline-execution-attempt")
-    return int(value) if isinstance(value, (int, float)) and 1 <= value <= 10_000 else 1
+    return int(value) if isinstance(value, (int, float)) and 1 <= value <= 10_000 else 0
+
+
+def _unnumbered(notifier: Notifier, policy: PipelinePolicy, execution: str, stage: str, event: Event) -> str:
+    """A mark for the failure of an attempt without a number: the same for its stage's event and its pipeline's, another for
+    each retry. Where CodePipeline names no failed action it is the event's own: told twice is better than never."""
+    failed = failures.failed_actions(notifier, policy.name, execution, stage)
+    started = [one.started for one in failed if stage in ("", one.stage)]
+    return f"began-{_stamp(max(started))}" if started else f"event-{event.id}"
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y%m%dT%H%M%S%f")

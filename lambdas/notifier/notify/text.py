@@ -14,8 +14,11 @@ from common.strict import clean
 SUBJECT_LIMIT: Final = 99
 # SNS takes 262,144 bytes; a mail that is read at night has a page.
 BODY_LIMIT: Final = 8_000
+LINE_LIMIT: Final = 1000
+_KEPT: Final = 8  # lines at the end that are never left out
 _LABEL: Final = 10  # width of the first column
-_SCHEME: Final = re.compile(r"(?i)\b([a-z][a-z0-9+.-]{0,20}):/{0,2}(?=[^\s])")
+# What mail clients make a link of, whatever stands before it.
+_LINKS: Final = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -30,15 +33,24 @@ class Message:
         """``rows``: label and text; an empty label continues the row above, an empty text is left out."""
         lines = [headline, ""]
         lines += [f"{f'{label}:' if label else '':<{_LABEL}} {text}" for label, text in rows if text]
-        return cls(clean(subject, SUBJECT_LIMIT), "\n".join(clean(line, 1000) for line in lines)[:BODY_LIMIT] + "\n")
+        return cls(clean(subject, SUBJECT_LIMIT), _fitted([clean(line, LINE_LIMIT) for line in lines]))
+
+
+def _fitted(lines: list[str]) -> str:
+    """Whole lines only: half a link leads nowhere. What is left out is taken from the middle, and said: the first lines say
+    what happened, the last what to do and where to look."""
+    left: list[str] = []
+    size = sum(len(line) + 1 for line in lines)
+    while size > BODY_LIMIT and len(lines) > 2 * _KEPT:
+        left.append(lines.pop(-_KEPT - 1))
+        size -= len(left[-1]) + 1
+    if left:
+        lines.insert(len(lines) - _KEPT, f"{'':<{_LABEL}} ({len(left)} lines are left out here)")
+    return "\n".join(lines) + "\n"
 
 
 def foreign(text: str, limit: int) -> str:
-    """Somebody else's words (a commit's, a report's, a web page's) on one line, and without a link that a mail client opens:
-    ``https://x`` becomes ``https[:]//x``."""
+    """Somebody else's words (a commit's, a report's, a web page's) on one line, and without a link that names its protocol or
+    begins with www: ``https://www.x`` becomes ``https[:]//www[.]x``. A bare host stays: so do file names, which look alike."""
     one_line = " ".join(text.split())
-    return clean(_SCHEME.sub(_defanged, one_line[: 4 * limit]), limit)
-
-
-def _defanged(found: re.Match[str]) -> str:
-    return f"{found[1]}[:]{found[0][len(found[1]) + 1 :]}" if found[0].endswith("/") else found[0]
+    return clean(_LINKS.sub(lambda found: f"[{found[0]}]", one_line[: 4 * limit]), limit)
