@@ -6,7 +6,6 @@ Terraform can be made to forget exactly them (docs/operations.md). ``make_rules`
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 
 from cdktf import ITerraformDependable, TerraformResourceLifecycle, TerraformStack
@@ -106,13 +105,13 @@ def make_rules(
     scope: TerraformStack, *, account: Account, privileged: Sequence[str], after: Sequence[ITerraformDependable] = ()
 ) -> None:
     """This project's rules. ``privileged``: build projects that may be; ``after``: the recorder, if it is made here."""
-    for rule in rules(",".join(privileged)):
+    for rule in rules(privileged):
         ConfigConfigRule(
             scope,
             f"rule_{rule.name}",
             name=account.names.config_rule(rule.name),
             source=ConfigConfigRuleSource(owner="AWS", source_identifier=rule.identifier),
-            input_parameters=json.dumps(dict(rule.parameters), sort_keys=True) if rule.parameters else None,
+            input_parameters=rule.input,
             scope=ConfigConfigRuleScope(tag_key="project", tag_value=account.names.project) if rule.own else None,
             depends_on=list(after) or None,
         )

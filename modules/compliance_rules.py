@@ -5,8 +5,12 @@ The identifiers are AWS's: https://docs.aws.amazon.com/config/latest/developergu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+
+# https://docs.aws.amazon.com/config/latest/APIReference/API_ConfigRule.html (InputParameters)
+_PARAMETERS = 1024
 
 
 @dataclass(frozen=True)
@@ -19,16 +23,26 @@ class ManagedRule:
     own: bool
     parameters: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def input(self) -> str | None:
+        """Its parameters as Config takes them."""
+        return json.dumps(dict(self.parameters), sort_keys=True) if self.parameters else None
 
-def rules(privileged: str) -> list[ManagedRule]:
-    """All of them. ``privileged``: names of the build projects that may be, with commas (the builds that make images)."""
+
+def rules(privileged: Sequence[str]) -> list[ManagedRule]:
+    """All of them. ``privileged``: names of the build projects that may be (the builds that make images).
+
+    If they are more than a rule's parameters hold, the rule about them is left out: without all its exemptions it would say
+    NON_COMPLIANT for ever. modules/guardrails.py refuses any other privileged build at synth.
+    """
+    check = ManagedRule(
+        "codebuild-project-environment-privileged-check",
+        "CODEBUILD_PROJECT_ENVIRONMENT_PRIVILEGED_CHECK",
+        own=True,
+        parameters={"exemptedProjects": ",".join(privileged)} if privileged else {},
+    )
     return [
-        ManagedRule(
-            "codebuild-project-environment-privileged-check",
-            "CODEBUILD_PROJECT_ENVIRONMENT_PRIVILEGED_CHECK",
-            own=True,
-            parameters={"exemptedProjects": privileged} if privileged else {},
-        ),
+        *([check] if len(check.input or "") <= _PARAMETERS else []),
         ManagedRule("codebuild-project-envvar-awscred-check", "CODEBUILD_PROJECT_ENVVAR_AWSCRED_CHECK", own=True),
         ManagedRule("codebuild-project-artifact-encryption", "CODEBUILD_PROJECT_ARTIFACT_ENCRYPTION", own=True),
         ManagedRule("codebuild-project-logging-enabled", "CODEBUILD_PROJECT_LOGGING_ENABLED", own=True),
