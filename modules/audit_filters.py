@@ -147,6 +147,18 @@ def _of_the_project(own: str, changed: str, keys: Sequence[str], log_group: str)
             "Verdicts, release records or the trail's files may have become writable, or are deleted sooner.",
         ),
         Filter(
+            "rule-changed",
+            pattern(
+                service("events"),
+                named("DisableRule", "DeleteRule", "PutRule", "RemoveTargets", "PutTargets"),
+                either(equals("requestParameters.name", own), equals("requestParameters.rule", own)),
+                DONE,
+                changed,
+            ),
+            "An event rule was changed, disabled or deleted outside Terraform",
+            "Runs may no longer start, pushes no longer be recorded, or failures no longer be told.",
+        ),
+        Filter(
             "watch-weakened",
             pattern(
                 either(
