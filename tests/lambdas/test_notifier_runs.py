@@ -214,6 +214,14 @@ def test_findings_that_cannot_be_read_are_no_lost_mail(recorded: Recorded) -> No
     )
 
 
+def test_of_many_pushes_no_one_is_named(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    for number in range(2, 13):
+        world.pushed(ZOE.replace("zoe", f"other-{number}"), branch=f"b{number}", number=number)
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert "Pushed by: nobody certain: 12 pushes of this commit are recorded" in world.mails[0]["Message"]
+
+
 def test_what_a_verdict_repeats_of_a_report_is_no_link(recorded: Recorded) -> None:
     world = stopped_by_grype()
     world.judged("grype", "image", "tool-error", "a number is right, not 'https://evil.example/x'", blocking=0)
