@@ -86,6 +86,16 @@ def test_a_first_look_that_finds_something_is_told(world: World) -> None:
     assert "Before:    never evaluated" in world.mails[0]["Message"]
 
 
+def test_what_a_new_rule_finds_is_one_mail_a_day(world: World) -> None:
+    world.sends(event(old=None))
+    world.sends(event(old=None, resourceId="acme-artifacts-123456789012-eu-central-1"))
+    [mail] = world.mails
+    assert "in no further mail" in mail["Message"]
+    world.sends(event(old=None, configRuleName="acme-another"))
+    world.sends(event(old=None, resourceId="later") | {"time": "2026-09-28T23:00:00Z"})
+    assert len(world.mails) == 3
+
+
 def test_a_resource_cannot_write_into_the_mail(world: World) -> None:
     world.sends(event(resourceId="x https://evil.example/ " + "y" * 100))
     message = world.mails[0]["Message"]

@@ -1,6 +1,7 @@
 """What a rule of AWS Config looks at is no longer as it should be, or is again.
 
-One mail for each rule, resource and change. A resource that is compliant at its first look is no news.
+One mail for each rule, resource and change. A resource that is compliant at its first look is no news. What a rule finds when it looks
+for the first time may be many things (a rule that was just made looks at the whole account): one mail for each rule and day.
 https://docs.aws.amazon.com/config/latest/developerguide/monitor-config-with-cloudwatchevents.html
 """
 
@@ -35,8 +36,10 @@ def changed(notifier: Notifier, event: Event) -> str:
     what = f"{kind} {foreign(resource, NAMED)}"
     holds = rule in notifier.policy.hold_production
     changed_to = f"is {now}" if broken else "is no longer NON_COMPLIANT"
+    first = before is None
     # The times differ from change to change; a delivery that comes twice has the same.
-    digest = hashlib.sha256("\n".join((rule, kind, resource, now, since)).encode()).hexdigest()[:32]
+    cause = (rule, "first", event.time.date().isoformat()) if first else (rule, kind, resource, now, since)
+    digest = hashlib.sha256("\n".join(cause).encode()).hexdigest()[:32]
     return notifier.tell_once(
         execution_key(PROJECT, "config", digest),
         event,
@@ -54,6 +57,7 @@ def changed(notifier: Notifier, event: Event) -> str:
                     "What now",
                     "the rule's page says what it found and, of AWS's own rules, how to put it right" if broken else "",
                 ),
+                ("", "what else it finds today at a first look is there, and in no further mail" if first else ""),
                 ("Look at", notifier.console.config_rule(rule)),
             ],
         ),
