@@ -348,6 +348,19 @@ def test_a_plan_that_cannot_be_read(world: World, plan: bytes | None, said: str)
     assert said in world.comment
 
 
+def test_a_forged_plan_that_nothing_can_judge_is_told(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An exception would leave what was said of an earlier commit as the last word."""
+
+    def judge(plans: Any) -> Any:
+        raise TypeError("unhashable type")
+
+    world.ended()
+    monkeypatch.setattr(service.judging, "review", judge)
+    assert world.handle() == "posted"
+    assert FAILED in world.comment
+    assert "was not judged (TypeError)" in world.comment
+
+
 def test_all_plans_together_are_bounded(world: World) -> None:
     names = ["one", "two", "three"]
     world.ended(stacks=[{"name": name, "status": "planned", "reason": ""} for name in names])
@@ -399,6 +412,16 @@ def test_what_a_build_says_stays_a_quotation(world: World) -> None:
     assert "'''\n# Approved\n[link]" in world.comment
     assert "more; the log has them." in world.comment
     assert "[The build's log](" in world.comment
+
+
+def test_a_name_in_a_forged_result_is_no_markdown_of_ours(world: World) -> None:
+    world.ended()
+    world.s3.objects[key("result.json")] = result(**{"**Approved** [read this](https://example.com) @all": 1})
+    world.handle()
+    lines = world.comment.splitlines()
+    [number] = [number for number, line in enumerate(lines) if "**Approved**" in line]
+    assert "```" in (lines[number - 1], lines[number + 1])
+    assert world.comment[: world.comment.index("**Approved**")].count("```") == 1
 
 
 def test_a_reviews_characters_outside_the_bmp_count_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,13 +47,14 @@ class Reviewer:
             return "empty"  # CodeCommit takes no comment between a commit and itself
         result, why = self._result(build)
         plans, unreadable = self._plans(build, result)
-        wrong = texts.failures(build, result, why, unreadable)
         write = None
-        if plans:
-            judged = judging.review(plans)
-            link = self.store.write_page(f"reviews/{self._folder(build)}/index.html", render.html(judged))
-            write = partial(self._markdown, judged, link)
-            line.update(risky=judged.risky, plans=len(plans))
+        judged = self._judged(plans, unreadable) if plans else None
+        wrong = texts.failures(build, result, why, unreadable)
+        if judged:
+            review, page = judged
+            link = self.store.write_page(f"reviews/{self._folder(build)}/index.html", page)
+            write = partial(self._markdown, review, link)
+            line.update(risky=review.risky, plans=len(plans))
         text = texts.comment(
             self.comments.head(build.commit, build.started),
             wrong,
@@ -68,6 +69,18 @@ class Reviewer:
     def _markdown(judged: judging.Review, link: str, limit: int) -> str:
         return render.markdown(judged, limit, link)
 
+    @staticmethod
+    def _judged(plans: list[Plan], unreadable: list[Part]) -> tuple[judging.Review, str] | None:
+        """The review and its page; None, and why in ``unreadable``, if a branch wrote what no plan looks like: an exception would leave the last
+        comment standing."""
+        try:
+            judged = judging.review(plans)
+            return judged, render.html(judged)
+        except Exception as error:  # whatever a forged plan brings about
+            reason = f"it has not a plan's form, and was not judged ({type(error).__name__})"
+            unreadable += [Part(plan.name, "failed", reason) for plan in plans]
+            return None
+
     def _folder(self, build: Build) -> str:
         """Of one build, below ``plans/`` and ``reviews/``. The build's id is random: no other build finds the folder."""
         return f"{self.review}/{build.pull_request}/{build.commit}/{build.id}"
@@ -80,7 +93,7 @@ class Reviewer:
                 return None, "It left no result."
             result = results.parse(data)
         except MalformedError as error:
-            return None, f"Its result cannot be read: {error}."
+            return None, f"Its result cannot be read:\n{texts.quoted(str(error))}"  # it repeats what the build wrote
         if result.commit != build.commit:
             return None, "Its result is of another commit."
         if not result.error and not result.stacks:

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from plan_review import render
-from plan_review.limit import LEAST
+from plan_review.limit import LEAST, length
 from plan_review.reading import UnreadableError, read
-from plan_review.review import review
+from plan_review.review import Review, review
 from plan_review.text import clipped, printable
 
 NOTHING, RISKY, UNREADABLE = 0, 1, 2
@@ -36,19 +36,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{printable(file)}: {error.strerror or type(error).__name__}", file=sys.stderr)
     if not plans:
         return UNREADABLE
-    found = review(plans)
-    if given.format == "html":
-        text = render.html(found)
-    elif given.format == "markdown":
-        text = render.markdown(found, given.limit, given.link)
-    else:
-        text = render.table(found, given.limit, _width())
+    try:
+        found = review(plans)
+        text = _rendered(found, given)
+    except Exception as error:  # Python's exit code of an exception is 1, which here means: judged, and risky
+        print(
+            f"these plans cannot be judged ({type(error).__name__}): one of them has not a plan's form", file=sys.stderr
+        )
+        return UNREADABLE
+    if given.format != "html" and given.limit is not None and length(text) > given.limit:
+        print(f"{given.limit} characters are too few for the verdict and the link", file=sys.stderr)
+        return UNREADABLE
     # Whatever the terminal's or the file's encoding: a character that it does not know must not lose the review.
     sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
     sys.stdout.flush()
     if failed:
         return UNREADABLE
     return RISKY if found.risky else NOTHING
+
+
+def _rendered(found: Review, given: argparse.Namespace) -> str:
+    if given.format == "html":
+        return render.html(found)
+    if given.format == "markdown":
+        return render.markdown(found, given.limit, given.link)
+    return render.table(found, given.limit, _width())
 
 
 def _parser() -> argparse.ArgumentParser:

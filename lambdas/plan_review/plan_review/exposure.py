@@ -74,7 +74,8 @@ def _open(kind: str, rule: Mapping[str, Value]) -> Iterator[Open]:
         "Inbound",
         "Allow",
     ):
-        for source in (rule.get("source_address_prefix"), *(rule.get("source_address_prefixes") or ())):
+        several = rule.get("source_address_prefixes")
+        for source in (rule.get("source_address_prefix"), *(several if isinstance(several, list) else ())):
             if everywhere(source):
                 yield str(source), str(rule.get("protocol", "any")).lower(), 0, 65535
 

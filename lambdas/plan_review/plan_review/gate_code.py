@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from plan_review import waivers
 from plan_review.findings import Finding, Kind
 from plan_review.gates import DELIVERS, JUDGES, steps
 from plan_review.model import Action, Change, Plan
@@ -45,12 +46,16 @@ def look(plans: Sequence[Plan]) -> Known:
                         for step in steps(side) or ()
                         if step.category == "Invoke" and step.provider == "Lambda"
                     )
+        # A hash without the policy explains nothing where no policy changes: then the hash is not one of the code.
+        policies = [output for output in plan.outputs if waivers.policies(output)]
+        told = not policies or any(output.action is not Action.NOOP for output in policies)
         for output in plan.outputs:
             if output.name == CODE_OUTPUT:
                 before = output.before if isinstance(output.before, dict) else {}
                 after = output.after if isinstance(output.after, dict) else {}
                 functions.update(before, after)
-                explained.update(name for name in before if plain(before[name]) and before[name] == after.get(name))
+                if told:
+                    explained.update(name for name in before if plain(before[name]) and before[name] == after.get(name))
     return Known(frozenset(functions), frozenset(explained))
 
 
@@ -93,7 +98,11 @@ def builds(changes: Sequence[Change]) -> Iterator[Finding]:
             continue
         old, new = (_environment(side) for side in (change.before, change.after))
         yield from _commands(change)
-        names = [name for name in _changed_names(old, new) if _JUDGING.search(name) and name not in _SCRIPTS]
+        names = [
+            name
+            for name in sorted({*_changed_names(old, new), *(new.keys() - old.keys())})
+            if _JUDGING.search(name) and name not in _SCRIPTS
+        ]
         if names:
             yield Finding(
                 Kind.GATE, change.stack, change.address, say("the build that judges is told something else: {}", names)

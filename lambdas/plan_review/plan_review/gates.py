@@ -44,6 +44,11 @@ class Step:
         return self.name, self.category
 
     @property
+    def target(self) -> tuple[str, str, Mapping[str, Any]]:
+        """What a delivery brings something to."""
+        return self.category, self.provider, self.configuration
+
+    @property
     def judges(self) -> bool:
         """Whether it is a gate: an approval, a test, a function that answers, or a build with such a name."""
         if self.category in ("Approval", "Test", "Invoke"):
@@ -86,7 +91,7 @@ def steps(pipeline: Mapping[str, Any]) -> list[Step] | None:
 
 
 def pipelines(change: Change) -> Iterator[Finding]:
-    """Findings about one pipeline that stays."""
+    """Findings about one pipeline that stays, also one that is made again at another address."""
     if change.type != "aws_codepipeline" or not change.stays:
         return
     before, after = steps(change.before), steps(change.after)
@@ -111,8 +116,11 @@ def _finding(change: Change, text: Text, kind: Kind = Kind.GATE) -> Finding:
 
 
 def _match(step: Step, others: Sequence[Step]) -> Step | None:
-    """The same action: of the same stage if there are several (a deployment stands in two)."""
+    """The same action: of the same stage if there are several (a deployment stands in two). By its name, else by what it
+    delivers to: one that is renamed waits for the same gates, or it does not."""
     same = [other for other in others if other.key == step.key]
+    if not same and step.delivers and step.configuration:
+        same = [other for other in others if other.delivers and other.target == step.target]
     return next((other for other in same if other.stage == step.stage), None) or (same[0] if len(same) == 1 else None)
 
 
@@ -191,8 +199,11 @@ def _changed(before: Sequence[Step], after: Sequence[Step]) -> Iterator[Text]:
 def _differs(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> bool:
     old, new = before.get(name), after.get(name)
     if not plain([new]) and not isinstance(new, Hidden):
-        return False  # an ARN of something that is only being made
-    return old is not None and old != new
+        # An ARN of something that is only being made; but by these two another gate is put in its place.
+        return old is not None and name in ("ProjectName", "FunctionName")
+    if old is None:
+        return name in ("EnvironmentVariables", "UserParameters") and new is not None
+    return bool(old != new)
 
 
 def _conditions(change: Change) -> Iterator[Text]:

@@ -22,6 +22,7 @@ _GUARDS: Final = {
     "aws_s3_bucket_ownership_controls": "access control lists count again",
     "aws_s3_bucket_replication_configuration": "objects are no longer copied elsewhere",
     "aws_ebs_encryption_by_default": "new disks are no longer encrypted by default",
+    "aws_vpc_endpoint_policy": "everything is allowed through the endpoint",
     "aws_kms_alias": "what asks for the key by this name no longer finds it",
     "aws_cloudtrail": "nothing records who does what",
     "aws_config_configuration_recorder": "AWS Config no longer records",

@@ -12,7 +12,12 @@ _TLS = ("tlsv1.0", "tls10", "sslv3", "tlsv1", "tlsv1_2016", "tlsv1.1_2016", "tls
 
 def _days(value: object) -> float | None:
     """0 days are for ever."""
-    return (float("inf") if value == 0 else float(value)) if isinstance(value, (int, float)) else None
+    return (float("inf") if value == 0 else value) if isinstance(value, (int, float)) else None
+
+
+def _own(value: object) -> bool:
+    """A key that is not one of AWS's own, which every user of the account may use."""
+    return given(value) and not (isinstance(value, str) and "alias/aws/" in value)
 
 
 def _on(*names: str) -> list[Lost]:
@@ -31,7 +36,7 @@ PROTECTION = Rules(
             "sqs_managed_sse_enabled", "root_block_device.*.encrypted", "ebs_block_device.*.encrypted", "tls_enabled",
             "infrastructure_encryption_enabled", "enable_https_traffic_only", "https_traffic_only_enabled",
         )),
-        *(Lost("aws_*", name, given, _OWN_KEY) for name in (
+        *(Lost("aws_*", name, _own, _OWN_KEY) for name in (
             "kms_key_id", "kms_key_arn", "kms_master_key_id", "kms_key", "encryption_key", "kms_key_identifier",
             "encryption_configuration.*.kms_key", "artifact_store.*.encryption_key",
             "rule.*.apply_server_side_encryption_by_default.*.kms_master_key_id",
@@ -56,10 +61,10 @@ PROTECTION = Rules(
         Shrinks("aws_cloudtrail", "event_selector", "the trail records other events"),
         Shrinks("aws_cloudtrail", "advanced_event_selector", "the trail records other events"),
         Lost("aws_cloudtrail", "cloud_watch_logs_group_arn", given, "the trail no longer writes to CloudWatch Logs"),
-        Less("aws_cloudwatch_log_group", "retention_in_days", "logs are kept for a shorter time", _days),
+        Less("aws_cloudwatch_log_group", "retention_in_days", "logs are kept for a shorter time", measure=_days),
         Less("aws_cloudwatch_event_archive", "retention_days",
-             "events are kept for a shorter time", _days),
-        Less("aws_cloudtrail_event_data_store", "retention_period", "events are kept for a shorter time", _days),
+             "events are kept for a shorter time", measure=_days),
+        Less("aws_cloudtrail_event_data_store", "retention_period", "events are kept for a shorter time", measure=_days),
         Less("aws_kinesis_stream", "retention_period", "records are kept for a shorter time"),
         *(Lost("*", name, is_true, "no longer writes access logs") for name in ("access_logs.*.enabled", "logging.*.enable")),
         Lost("aws_s3_bucket", "logging.*.target_bucket", given, "no longer writes access logs"),
@@ -88,7 +93,19 @@ PROTECTION = Rules(
         Lost("aws_dynamodb_table", "point_in_time_recovery.*.enabled", is_true, "can no longer be put back to a point in time"),
         *(Less("*", name, "backups are kept for a shorter time") for name in (
             "backup_retention_period", "snapshot_retention_limit", "automated_snapshot_retention_period",
-            "rule.*.lifecycle.*.delete_after", "backup_retention_days", "automatic_backup_retention_days")),
+            "backup_retention_days", "automatic_backup_retention_days")),
+        Less("aws_backup_plan", "rule.*.lifecycle.*.delete_after", "backups are kept for a shorter time", endless=True, measure=_days),
+        Shrinks("aws_backup_plan", "rule.*.rule_name", "has fewer rules: less is backed up"),
+        *(Less("aws_s3_bucket_lifecycle_configuration", f"rule.*.{name}", "objects are deleted sooner", endless=True, measure=_days)
+          for name in ("expiration.*.days", "noncurrent_version_expiration.*.noncurrent_days",
+                       "noncurrent_version_expiration.*.newer_noncurrent_versions")),
+        Lost("aws_s3_bucket_object_lock_configuration", "rule.*.default_retention.*.mode", one_of("COMPLIANCE"),
+             "objects can be deleted before their time"),
+        *(Less("aws_s3_bucket_object_lock_configuration", f"rule.*.default_retention.*.{name}", "objects are locked for a shorter time")
+          for name in ("days", "years")),
+        Less("aws_backup_vault_lock_configuration", "min_retention_days", "recovery points can be deleted sooner"),
+        Lost("aws_s3_bucket_ownership_controls", "rule.*.object_ownership", one_of("BucketOwnerEnforced"),
+             "access control lists count again"),
         *(Less("*", name, "there is less time to take a deletion back") for name in (
             "deletion_window_in_days", "recovery_window_in_days", "soft_delete_retention_days")),
         *(Becomes("*", name, is_true, "can be destroyed with all that is in it", fresh=False) for name in (

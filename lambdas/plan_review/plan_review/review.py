@@ -49,6 +49,7 @@ def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
     around = world.look(plans, _COMPANIONS)
     known = gate_code.look(plans)
     everything = [change for plan in plans for change in plan.changes]
+    again = world.made_again(everything)
     for plan in plans:
         yield from _whole(plan)
         yield from stateful.lost(list(plan.changes))
@@ -57,10 +58,10 @@ def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
             yield from attachments.attached(change, around)
             yield from exposure.exposed(change, around)
             yield from protection.weakened(change, around)
-            yield from gates.pipelines(change)
-            yield from gate_code.functions(change, known)
+            yield from gates.pipelines(again.get((change.stack, change.address), change))
+            yield from gate_code.functions(again.get((change.stack, change.address), change), known)
             yield from gate_code.removed(change)
-        yield from gate_code.builds(plan.changes)
+        yield from gate_code.builds([again.get((change.stack, change.address), change) for change in plan.changes])
         yield from waivers.compared(plan)
 
 

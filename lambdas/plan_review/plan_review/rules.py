@@ -54,7 +54,12 @@ class Lost:
     def holds(self, change: Change) -> bool:
         """Whether it is to be told; a value that is not known before apply is not lost."""
         new = at(change.after, self.path)
-        return change.stays and self._was(change) and plain(new) and not any(self.good(value) for value in new)
+        if not change.stays or not self._was(change) or not plain(new):
+            return False
+        old = [value for value in at(change.before, self.path) if plain(value)]
+        # Of several, one that is no longer as it was: as many as before, and fewer of them good.
+        fewer = len(new) >= len(old) and sum(map(self.good, new)) < sum(map(self.good, old))
+        return fewer or not any(self.good(value) for value in new)
 
     def unseen(self, change: Change) -> bool:
         """A switch that was on, and is not known before apply. (Keys and names mostly are not known, and mean nothing by it.)"""
@@ -66,23 +71,32 @@ class Lost:
 
 @dataclass(frozen=True)
 class Less:
-    """A number at ``path`` (or what ``measure`` makes of a value) that is lower than it was."""
+    """A number at ``path`` (or what ``measure`` makes of a value) that is lower than it was. ``endless``: none is no limit."""
 
     types: str
     path: str
     says: str
-    measure: Callable[[Any], float | None] = lambda value: float(value) if isinstance(value, (int, float)) else None
+    endless: bool = False
+    measure: Callable[[Any], float | None] = lambda value: value if isinstance(value, (int, float)) else None
 
     def holds(self, change: Change) -> bool:
-        """Whether it is to be told. Nothing where there was a number is less, where the provider knows that it is nothing."""
+        """Whether it is to be told. Nothing where there was a number is less, unless it is ``endless``."""
         if not change.stays:
             return False
-        old = [self.measure(value) for value in at(change.before, self.path) if plain(value)]
-        values = at(change.after, self.path)
-        if not old or old[0] is None or not plain(values):
+        old, values = self._numbers(at(change.before, self.path)), at(change.after, self.path)
+        if not old or not plain(values):
             return False
-        new = [self.measure(value) for value in values]
-        return not new or new[0] is None or new[0] < old[0]
+        new = self._numbers(values)
+        if self.endless:
+            new = [float("inf")] * (len(old) - len(new)) + new
+        if not new:
+            return True
+        # Of several each is compared with its like: the longest with the longest.
+        return any(now < was for was, now in zip(old, new, strict=False))
+
+    def _numbers(self, values: list[Value]) -> list[float]:
+        measured = (self.measure(value) for value in values if plain(value))
+        return sorted((number for number in measured if number is not None), reverse=True)
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,11 @@ class Scrubber:
     def __init__(self, secrets: Iterable[str]) -> None:
         known = {secret for secret in secrets if len(secret) >= _WHOLE}
         known |= {line for secret in known for line in secret.splitlines() if len(line) >= _PART}
-        self._whole = known
+        # In whatever case: keys of conditions are told in lower case.
+        self._whole = {secret.lower() for secret in known}
         # The longest first: of two secrets of which one begins with the other, all is hidden.
         parts = sorted((secret for secret in known if len(secret) >= _PART), key=lambda s: (-len(s), s))
-        self._parts = re.compile("|".join(map(re.escape, parts))) if parts else None
+        self._parts = re.compile("|".join(map(re.escape, parts)), re.IGNORECASE) if parts else None
 
     def text(self, text: Text) -> Text:
         """``text`` without them."""
@@ -29,6 +30,6 @@ class Scrubber:
 
     def word(self, text: str) -> str:
         """One foreign text without them."""
-        if text in self._whole:
+        if text.lower() in self._whole:
             return HIDDEN
         return self._parts.sub(HIDDEN, text) if self._parts else text

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from plan_review.text import Code, Text, clipped, say
+from plan_review.text import Code, Text, say
 from plan_review.values import UNKNOWN, Hidden, Value, at
 
 _SECRET: Final = re.compile(
@@ -62,7 +62,7 @@ def shown(path: str, value: Value) -> Text:
     if isinstance(value, (int, float)):
         return Text([Code(str(value))])
     if isinstance(value, str) and _last(path) in HARMLESS:
-        return Text([Code(clipped(value))]) if value else say("empty")
+        return Text([Code(value)]) if value else say("empty")
     if isinstance(value, (list, dict)) and not value:
         return say("empty")
     return say("(not shown)")

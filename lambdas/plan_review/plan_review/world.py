@@ -4,7 +4,7 @@ protection goes with what it protects."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from plan_review.model import Action, Change, Plan
 from plan_review.values import UNKNOWN, at
@@ -28,6 +28,8 @@ _NAMED = {
     "aws_sqs_queue": ("sqs", "name"),
     "aws_ssm_parameter": ("ssm", "name"),
 }
+# What the resource part of an ARN begins with, where it is not the name itself: a thing of that name is not all of them.
+_KINDS = ("rule", "log-group", "alarm", "project", "table", "repository", "function", "secret", "parameter")
 # Attributes by which other resources name a thing.
 _IDENTIFIERS = (
     "id", "arn", "name", "bucket", "function_name", "repository_name", "url", "identifier", "cluster_identifier", "key_id",
@@ -59,14 +61,11 @@ class World:
             return False
         resource = parts[5].replace(":", "/")
         # "project/acme-build", "log-group:/aws/lambda/acme", "acme-queue", "bucket/key", "function:name:alias"
-        whole = [resource, resource.partition("/")[2]]
-        for candidate in whole:
-            steps = candidate.split("/")
-            for end in range(1, len(steps) + 1):
-                name = "/".join(steps[:end])
-                if name and (parts[2], name) in self.created:
-                    return True
-        return False
+        if parts[2] == "iam":  # role/path/name: the beginning of it is no role
+            return (parts[2], resource.rpartition("/")[2]) in self.created
+        kind, _, name = resource.partition("/")
+        steps = (name if kind in _KINDS else resource).split("/")
+        return any((parts[2], "/".join(steps[:end])) in self.created for end in range(1, len(steps) + 1))
 
     def target_is_new(self, change: Change) -> bool:
         """Whether what a companion belongs to is only being made."""
@@ -104,9 +103,9 @@ def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
             continue
         if change.action is Action.CREATE:
             made.update(_identifiers(change.after))
-            if change.type in _NAMED:
-                service, attribute = _NAMED[change.type]
-                created.update((service, name) for name in at(change.after, attribute) if isinstance(name, str))
+            created.update((_NAMED[change.type][0], name) for name in _names(change.after, change))
+        elif change.action is Action.REPLACE:  # under another name
+            made.update(set(_identifiers(change.after)) - set(_identifiers(change.before)))
         elif change.gone:
             gone.update(_identifiers(change.before))
     documents = {
@@ -122,6 +121,30 @@ def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
         if isinstance(name, str)
     )
     return World(frozenset(created), frozenset(made - gone), frozenset(gone), documents, rules)
+
+
+def made_again(changes: Sequence[Change]) -> Mapping[tuple[str, str], Change]:
+    """By stack and address of what is made: the same as a replacement of what is destroyed under the same name (an address
+    renamed without a moved block)."""
+    gone = {
+        (change.type, name): change
+        for change in changes
+        if change.managed and change.gone
+        for name in _names(change.before, change)
+    }
+    return {
+        (change.stack, change.address): replace(change, action=Action.REPLACE, before=gone[change.type, name].before)
+        for change in changes
+        if change.managed and change.action is Action.CREATE
+        for name in _names(change.after, change)
+        if (change.type, name) in gone
+    }
+
+
+def _names(attributes: Mapping[str, object], change: Change) -> list[str]:
+    if change.type not in _NAMED:
+        return []
+    return [name for name in at(attributes, _NAMED[change.type][1]) if isinstance(name, str)]
 
 
 def _identifiers(attributes: Mapping[str, object]) -> list[str]:

@@ -37,6 +37,11 @@ _POWERFUL: Final = re.compile(
     r"Administrator|FullAccess|PowerUser|ClusterAdmin|\bOwner\b|\bContributor\b|roles/(?:owner|editor)|iam[.]\w*admin",
     re.IGNORECASE,
 )
+# Attributes that say to whom, and, further, for what something is given.
+_RECEIVERS: Final = ("role", "user", "group", "roles", "groups", "role_name", "user_name", "principal_arn", "principal_id",
+                     "grantee_principal", "principal", "permission_set_arn")  # fmt: skip
+_WHOM: Final = (*_RECEIVERS, "users", "operations", "permissions", "permissions_with_grant_option", "scope", "key_id",
+                "resource_share_arn", "cluster_name", "snapshot_id", "image_id", "vpc_endpoint_service_id")  # fmt: skip
 _GOOGLE: Final = re.compile(r"google_\w+_iam_(?:member|binding)")
 _SERVICE: Final = re.compile(r"[\w.-]+\.amazonaws\.com(?:\.cn)?")
 
@@ -52,14 +57,21 @@ def attached(change: Change, world: World) -> Iterator[Finding]:
         yield from _google(change)
     if change.type == "aws_lambda_permission" and change.action in (Action.CREATE, Action.REPLACE):
         yield from _permission(change)
-    if change.stays and at(change.before, "permissions_boundary") and not at(change.after, "permissions_boundary"):
-        text = say("has no permissions boundary any more")
-        yield Finding(Kind.IAM, change.stack, change.address, text)
-    if change.type in ("aws_iam_role", "aws_iam_user", "aws_iam_group") and change.stays:
+    if change.stays and (boundary := change.before.get("permissions_boundary")):
+        now = change.after.get("permissions_boundary")
+        if not now:
+            text = say("has no permissions boundary any more")
+            yield Finding(Kind.IAM, change.stack, change.address, text)
+        elif now is not UNKNOWN and now != boundary:
+            yield Finding(
+                Kind.IAM, change.stack, change.address, say("has another permissions boundary: {}", _word(now))
+            )
+    if change.type in ("aws_iam_role", "aws_iam_user", "aws_iam_group") and change.action is not Action.NOOP:
         new = [
             arn
             for arn in _items(change.after.get("managed_policy_arns"))
             if arn not in _items(change.before.get("managed_policy_arns"))
+            and (change.stays or _POWERFUL.search(_word(arn)))
         ]
         if new and change.after.get("managed_policy_arns") is not UNKNOWN:
             yield Finding(
@@ -68,17 +80,25 @@ def attached(change: Change, world: World) -> Iterator[Finding]:
 
 
 def _given(change: Change, world: World, attribute: str, sentence: str) -> Iterator[Finding]:
-    old = _items(change.before.get(attribute)) if change.action is not Action.CREATE else []
+    old = _items(change.before.get(attribute)) if change.stays and not _others_get_it(change, attribute) else []
     new = [one for one in _items(change.after.get(attribute)) if one not in old]
     powerful = any(_POWERFUL.search(_word(one)) for one in new)
     if new and (powerful or not _to_something_new(change, world)):
         yield Finding(Kind.IAM, change.stack, change.address, say(sentence, [_word(one) for one in new]))
 
 
+def _others_get_it(change: Change, attribute: str) -> bool:
+    """Whether the same is given to more than before, or for more; what is not known yet tells nothing."""
+    for name in _WHOM:
+        if name != attribute:
+            old, new = change.before.get(name), change.after.get(name)
+            if any(one not in _items(old) for one in _items(new) if one is not UNKNOWN):
+                return True
+    return False
+
+
 def _to_something_new(change: Change, world: World) -> bool:
-    receivers = [item for name in ("role", "user", "group", "roles", "groups", "role_name", "user_name", "principal_arn", "principal_id",
-                                   "grantee_principal", "principal", "permission_set_arn")
-                 for value in at(change.after, name) for item in _items(value)]  # fmt: skip
+    receivers = [item for name in _RECEIVERS for value in at(change.after, name) for item in _items(value)]
     return bool(receivers) and all(_is_new(one, world) for one in receivers)
 
 

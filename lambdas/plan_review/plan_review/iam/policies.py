@@ -7,7 +7,8 @@ from typing import Final
 
 from plan_review.findings import Finding, Kind
 from plan_review.iam import words
-from plan_review.iam.compare import Widening, widening
+from plan_review.iam.compare import Atom, Widening, widening
+from plan_review.iam.patterns import covers
 from plan_review.iam.public import is_public
 from plan_review.iam.statements import NotAPolicyError, Statement, from_blocks, is_policy, only_fewer, parse
 from plan_review.model import Action, Change, Plan
@@ -24,7 +25,11 @@ POLICY_NAMES: Final = frozenset(
      "repository_policy", "key_policy", "file_system_policy", "policy_text"}
 )  # fmt: skip
 # What a new identity must have to be told: everything, or the means to give itself everything.
-_EVERYTHING: Final = ("*", "iam:*", "sts:*", "organizations:*", "iam:passrole", "sts:assumerole")
+_EVERYTHING: Final = (
+    "iam:passrole", "sts:assumerole", "iam:attachrolepolicy", "iam:attachuserpolicy", "iam:putrolepolicy", "iam:putuserpolicy",
+    "iam:createpolicyversion", "iam:updateassumerolepolicy", "iam:createaccesskey", "organizations:detachpolicy",
+)  # fmt: skip
+_ALL_ROLES: Final = ("arn:aws:iam::*:*", "arn:aws:iam::*:role/*", "arn:aws:iam::*:user/*", "arn:aws:*", "arn:*")
 
 
 def widened(plan: Plan, world: World, changes: Sequence[Change]) -> Iterator[Finding]:
@@ -127,17 +132,34 @@ def _one(plan: Plan, world: World, changes: Sequence[Change], change: Change, pa
         return
     compared = widening(before, after)
     if change.action is Action.CREATE and not on_existing:
-        compared = Widening(
-            [atom for atom in compared.grants if _remarkable(atom.action, atom.resource, atom.principal)], []
-        )
+        compared = Widening([atom for atom in compared.grants if _remarkable(atom)], [])
     yield from _told(change, path, compared, world)
 
 
-def _remarkable(action: str | None, resource: str | None, principal: str | None) -> bool:
+def _for_everybody(atom: Atom) -> bool:
+    """For all principals, or all but some."""
+    return atom.principal == "*" or (atom.statement.principals is not None and atom.statement.principals.others)
+
+
+def _remarkable(atom: Atom) -> bool:
     """Of a new thing's first policy only what opens everything, or opens it to everybody, is told."""
-    if principal == "*":
+    if _for_everybody(atom):
         return True
-    return principal is None and resource in ("*", None) and (action is None or action in _EVERYTHING)
+    if (principal := atom.principal) is not None:
+        return principal.startswith("Federated:") and ":oidc-provider/" in principal and not _held(atom.statement)
+    wide = atom.resource in ("*", None, *_ALL_ROLES)
+    return wide and (atom.action is None or any(covers(atom.action, one) for one in _EVERYTHING))
+
+
+def _held(statement: Statement) -> bool:
+    """Whether a trust in an OpenID provider asks for more than its audience, which all of the provider's users have.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_create_for-idp_oidc.html
+    """
+    return any(
+        not condition.key.endswith(":aud") and not condition.values & {"*", "repo:*"}
+        for condition in statement.conditions
+    )
 
 
 def _of_the_same(change: Change, changes: Sequence[Change]) -> tuple[Statement, ...]:
@@ -151,7 +173,11 @@ def _of_the_same(change: Change, changes: Sequence[Change]) -> tuple[Statement, 
 
 
 def _told(change: Change, path: str, compared: Widening, world: World, companion: bool = False) -> Iterator[Finding]:
-    grants = [atom for atom in compared.grants if atom.resource is None or not world.is_new(atom.resource)]
+    grants = [
+        atom
+        for atom in compared.grants
+        if atom.resource is None or not world.is_new(atom.resource) or _for_everybody(atom)  # public from its first day
+    ]
     public = [atom for atom in grants if atom.principal == "*" and is_public(atom.statement.conditions)]
     if public:
         yield Finding(

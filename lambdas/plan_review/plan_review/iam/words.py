@@ -8,7 +8,7 @@ from dataclasses import replace
 from plan_review.iam.compare import Atom, covered
 from plan_review.iam.statements import NOT_KNOWN, Several, Statement, is_policy, parse
 from plan_review.model import Change
-from plan_review.text import Text, clipped, joined, listed, say
+from plan_review.text import Text, joined, listed, say
 
 _MOST = 6  # sentences of one finding
 
@@ -64,7 +64,7 @@ def _what(how: str, statement: Statement, atoms: Sequence[Atom]) -> Text:
 def _side(several: Several, items: Sequence[str | None], noun: str) -> Text:
     named = sorted({item for item in items if item is not None})
     if named:
-        return listed(f"not known before apply ({noun})" if one == NOT_KNOWN else clipped(one) for one in named)
+        return listed(f"not known before apply ({noun})" if one == NOT_KNOWN else one for one in named)
     if several.others:
         return joined([say(f"every {noun} but "), listed(sorted(several.patterns))], "")
     return listed(sorted(several.patterns))
