@@ -139,3 +139,20 @@ def test_a_link_that_leaves_no_room_is_said(tmp_path: Path, capsys: Any) -> None
     link = "https://example.com/" + "a" * 300
     assert cli.main([str(file), "--format", "markdown", "--limit", "400", "--link", link]) == cli.UNREADABLE
     assert "too few" in capsys.readouterr().err
+
+
+def test_a_build_that_judges_in_another_image() -> None:
+    before, after, other = ({"name": name, "environment": [{"image": image}]} for name, image in (("acme-scan", "a"), ("acme-scan", "b"), ("acme-build", "a")))  # fmt: skip
+    assert kinds(change("aws_codebuild_project", before, after)) == [Kind.GATE]
+    assert kinds(change("aws_codebuild_project", other, {**other, "environment": [{"image": "b"}]})) == []
+
+
+def test_rules_of_config_that_no_longer_hold_production() -> None:
+    def held(*rules: str) -> str:
+        return json.dumps({"pipelines": {}, "waivers": [], "hold_production": list(rules)})
+
+    def output(before: str, after: str) -> dict[str, Any]:
+        return {"policy": {"actions": ["update"], "before": before, "after": after, "after_unknown": False}}
+
+    assert kinds(output_changes=output(held("a", "b"), held("a"))) == [Kind.GATE]
+    assert kinds(output_changes=output(held("a"), held("b", "a"))) == []

@@ -158,3 +158,44 @@ PROTECTED = [
 def test_a_protection_that_shrinks(kind: str, before: Any, told: Any, near: Any) -> None:
     assert kinds(change(kind, before, told)) == [Kind.PROTECTION]
     assert kinds(change(kind, before, {**(near or before), "x": 1})) == []
+
+
+def test_a_policy_whose_keys_are_written_in_escapes() -> None:
+    told = '{"\\u0053tatement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}'
+    assert kinds(change("aws_iam_role_policy", {"role": "x", "policy": policy()}, {"role": "x", "policy": told})) == [
+        Kind.IAM
+    ]
+
+
+def inline(**actions: str) -> dict[str, Any]:
+    return {"inline_policy": [{"name": name, "policy": policy(allow(action, "*"))} for name, action in actions.items()]}
+
+
+def test_inline_policies_are_a_set() -> None:
+    before = inline(a="s3:Get*", b="sqs:*")
+    for fewer in (inline(b="sqs:*"), inline(b="sqs:*", a="s3:Get*")):
+        assert kinds(change("aws_iam_role", before, fewer)) == []
+    assert kinds(change("aws_iam_role", before, inline(b="sqs:*", a="s3:*"))) == [Kind.IAM]
+    denied = {
+        "inline_policy": [
+            {"policy": policy({"Effect": "Deny", "Action": "iam:*", "Resource": "*"})},
+            *before["inline_policy"],
+        ]
+    }
+    assert kinds(change("aws_iam_role", denied, before)) == [Kind.IAM]
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("aws_cloudwatch_event_target", "arn"),
+        ("aws_sns_topic_subscription", "endpoint"),
+        ("aws_cloudtrail", "s3_bucket_name"),
+        ("aws_flow_log", "log_destination"),
+        ("aws_cloudwatch_log_metric_filter", "pattern"),
+    ],
+)
+def test_somebody_else_hears_of_it(kind: str, name: str) -> None:
+    assert kinds(change(kind, {name: "a"}, {name: "b"})) == [Kind.PROTECTION]
+    assert kinds(change(kind, {name: "a"}, {name: "a", "tags": {}})) == []
+    assert kinds(change(kind, {name: "a"}, {}, after_unknown={name: True})) == []

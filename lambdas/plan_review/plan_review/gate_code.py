@@ -98,6 +98,9 @@ def builds(changes: Sequence[Change]) -> Iterator[Finding]:
             continue
         old, new = (_environment(side) for side in (change.before, change.after))
         yield from _commands(change)
+        images = [_first(side, "environment.*.image") for side in (change.before, change.after)]
+        if images[0] is not None and images[0] != images[1] and images[1] is not UNKNOWN:
+            yield Finding(Kind.GATE, change.stack, change.address, say("the build that judges runs in another image"))
         names = [
             name
             for name in sorted({*_changed_names(old, new), *(new.keys() - old.keys())})

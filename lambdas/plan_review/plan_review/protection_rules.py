@@ -84,6 +84,12 @@ PROTECTION = Rules(
         Becomes("aws_cloudwatch_event_rule", "state", one_of("DISABLED"), "the rule is switched off", fresh=False),
         Lost("aws_cloudwatch_event_rule", "is_enabled", is_true, "the rule is switched off"),
         Becomes("aws_scheduler_schedule", "state", one_of("DISABLED"), "the schedule is switched off", fresh=False),
+        # who hears of it
+        Shrinks("aws_cloudwatch_event_target", "arn", "it no longer hears of these events, something else does"),
+        Shrinks("aws_sns_topic_subscription", "endpoint", "it no longer hears of what is published, something else does"),
+        Shrinks("aws_cloudtrail", "s3_bucket_name", "the trail writes to another bucket"),
+        Shrinks("aws_flow_log", "log_destination", "traffic is logged elsewhere"),
+        Shrinks("aws_cloudwatch_log_metric_filter", "pattern", "counts other log lines"),
         # versions, backups, deletion
         Lost("aws_s3_bucket_versioning", "versioning_configuration.*.status", one_of("Enabled"), "objects no longer have versions"),
         Lost("aws_s3_bucket", "versioning.*.enabled", is_true, "objects no longer have versions"),

@@ -62,6 +62,11 @@ def _policy(value: Value) -> Document | None:
 def _thresholds(before: Document, after: Document) -> Iterator[Text]:
     if before.get("security_hub") is True and after.get("security_hub") is False:
         yield say("findings no longer go to Security Hub")
+    held = [
+        rule for rule in _listed(before.get("hold_production")) if rule not in _listed(after.get("hold_production"))
+    ]
+    if held:
+        yield say("production is no longer held by {}", list(map(_word, held)))
     for name, old in before["pipelines"].items():
         new = after["pipelines"].get(name)
         if not isinstance(new, dict) or not isinstance(old, dict):
@@ -122,6 +127,10 @@ def _waivers(before: Document, after: Document) -> Iterator[Text]:
             how = say("is added, until {}", until)
         owner = say("owner {}, reason {}", _word(waiver.get("owner")), _word(waiver.get("reason")))
         yield joined([joined([what, how], " "), owner], "; ")
+
+
+def _listed(value: Value) -> list[Value]:
+    return value if isinstance(value, list) else []
 
 
 def _scan(scan: Value) -> str:

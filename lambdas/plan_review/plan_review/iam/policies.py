@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from plan_review.findings import Finding, Kind
@@ -131,9 +131,19 @@ def _one(plan: Plan, world: World, changes: Sequence[Change], change: Change, pa
             )
         return
     compared = widening(before, after)
+    if path.startswith("inline_policy."):  # a set: one more or less gives the others new numbers
+        together = [_inline(plan, world, change, side) for side in (change.before, change.after)]
+        compared = Widening(widening(together[0], after).grants, widening(before, together[1]).denials)
     if change.action is Action.CREATE and not on_existing:
         compared = Widening([atom for atom in compared.grants if _remarkable(atom)], [])
     yield from _told(change, path, compared, world)
+
+
+def _inline(plan: Plan, world: World, change: Change, side: Mapping[str, Value]) -> list[Statement]:
+    found: list[Statement] = []
+    for path in _paths({"inline_policy": side.get("inline_policy") or []}):
+        found += (_planned(plan, world, change, path) if side is change.after else _statements(_get(side, path))) or ()
+    return found
 
 
 def _for_everybody(atom: Atom) -> bool:
