@@ -156,3 +156,12 @@ def test_rules_of_config_that_no_longer_hold_production() -> None:
 
     assert kinds(output_changes=output(held("a", "b"), held("a"))) == [Kind.GATE]
     assert kinds(output_changes=output(held("a"), held("b", "a"))) == []
+
+
+def test_blocks_where_other_resources_have_names() -> None:
+    """``rule`` is a name in one resource and a list of blocks in another; members may be anything."""
+    blocks = change("acme_x", None, {"rule": [{"a": 1}], "bucket": "b", "policy": policy()})
+    target = change("aws_cloudwatch_event_target", {"rule": ["r"]}, None)
+    assert kinds(blocks, target, change("google_project_iam_binding", {"members": [{}]}, {"members": [{}]})) == [
+        Kind.PROTECTION
+    ]

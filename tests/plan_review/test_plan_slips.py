@@ -60,6 +60,8 @@ def test_a_new_bucket_that_is_public_from_its_first_day(who: Any) -> None:
     near = change("aws_s3_bucket_policy", None, {"bucket": "b", "policy": OWN})
     assert kinds(bucket, open_) == [Kind.PUBLIC if "Principal" in who else Kind.IAM]
     assert kinds(bucket, near) == []
+    held = allow(**who, Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1234567890"}})
+    assert kinds(bucket, change("aws_s3_bucket_policy", None, {"bucket": "b", "policy": policy(held)})) == []
 
 
 def role(action: Any, resource: Any) -> dict[str, Any]:

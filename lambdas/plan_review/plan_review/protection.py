@@ -101,7 +101,7 @@ def weakened(change: Change, world: World) -> Iterator[Finding]:
 
 def _of_a_rule(change: Change, world: World) -> bool:
     """A target of a rule that goes too: that is told of the rule."""
-    return change.type == "aws_cloudwatch_event_target" and change.before.get("rule") in world.rules_gone
+    return change.type == "aws_cloudwatch_event_target" and change.before.get("rule") in list(world.rules_gone)
 
 
 def _events(change: Change, world: World) -> Iterator[Finding]:

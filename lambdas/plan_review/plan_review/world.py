@@ -70,7 +70,7 @@ class World:
     def target_is_new(self, change: Change) -> bool:
         """Whether what a companion belongs to is only being made."""
         named = _targets(change.after)
-        return bool(named) and all(one is UNKNOWN or one in self.made for one in named)
+        return bool(named) and all(one is UNKNOWN or (isinstance(one, str) and one in self.made) for one in named)
 
     def goes_along(self, change: Change) -> bool:
         """Whether what a companion belongs to is destroyed as well."""

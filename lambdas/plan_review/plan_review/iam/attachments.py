@@ -110,7 +110,7 @@ def _is_new(receiver: Value, world: World) -> bool:
 
 
 def _google(change: Change) -> Iterator[Finding]:
-    old = {*_items(change.before.get("members")), *_items(change.before.get("member"))}
+    old = [*_items(change.before.get("members")), *_items(change.before.get("member"))]
     new = [
         _word(one)
         for one in (*_items(change.after.get("members")), *_items(change.after.get("member")))

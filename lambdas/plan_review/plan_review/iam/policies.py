@@ -147,8 +147,9 @@ def _inline(plan: Plan, world: World, change: Change, side: Mapping[str, Value])
 
 
 def _for_everybody(atom: Atom) -> bool:
-    """For all principals, or all but some."""
-    return atom.principal == "*" or (atom.statement.principals is not None and atom.statement.principals.others)
+    """For all principals, or all but some, and no condition holds it to somebody."""
+    others = atom.statement.principals is not None and atom.statement.principals.others
+    return (atom.principal == "*" or others) and is_public(atom.statement.conditions)
 
 
 def _remarkable(atom: Atom) -> bool:
