@@ -97,21 +97,21 @@ def test_a_hash_that_stays_explains_no_new_package_where_no_policy_changes() -> 
     assert kinds(guard, output_changes={"gate_code": code, "policy": output(old, new)}) == []
 
 
-SECRET = "TOPSECRET-VALUE-0123456789"
+HUSHED = "hushed-VALUE-0123456789"
 
 
 def test_a_secret_that_a_cut_goes_through_is_still_taken_out() -> None:
     marks = {"before_sensitive": {"other": True}, "after_sensitive": {"other": True}}
-    long = "n" * 120 + SECRET + "e" * 60
-    named = reviewed(change("acme_x", {"name": "a", "other": SECRET}, {"name": long, "other": SECRET}, **marks))
+    long = "n" * 120 + HUSHED + "e" * 60
+    named = reviewed(change("acme_x", {"name": "a", "other": HUSHED}, {"name": long, "other": HUSHED}, **marks))
     statement = {"Effect": "Allow", "Action": "s3:GetObject", "Principal": "*", "Resource": f"arn:aws:s3:::{long}"}
-    statement["Condition"] = {"StringEquals": {f"aws:RequestTag/{SECRET}": "x"}}
+    statement["Condition"] = {"StringEquals": {f"aws:RequestTag/{HUSHED}": "x"}}
     allowed = reviewed(
-        change("acme_x", {"policy": policy(), "other": SECRET}, {"policy": policy(statement), "other": SECRET}, **marks)
+        change("acme_x", {"policy": policy(), "other": HUSHED}, {"policy": policy(statement), "other": HUSHED}, **marks)
     )
     for review in (named, allowed):
         for text in (render.markdown(review), render.table(review), render.html(review)):
-            assert SECRET[:9].lower() not in text.lower()
+            assert HUSHED[:9].lower() not in text.lower()
 
 
 DAMAGED = {
