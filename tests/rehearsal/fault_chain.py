@@ -7,6 +7,7 @@ import hashlib
 import http.server
 import io
 import json
+import shutil
 import ssl
 import subprocess
 import sys
@@ -120,7 +121,7 @@ class Chain:
             "script": self.scanner.script,
             "arguments": self.scanner.arguments,
             "bin": str(self.bin),
-            "patches": {"zap.ZAP": str(self.folder / "zap"), **self.patches}
+            "patches": {"zap.ZAP": str(self._zap(number)), **self.patches}
             if self.scanner.name == "zap"
             else self.patches,
             "full_disk": self.full_disk,
@@ -141,6 +142,12 @@ class Chain:
         self.wrong += wrong.read_text(encoding="utf-8").splitlines() if wrong.exists() else []
         self.logs.append(done.stdout)
         return Built(done.returncode, done.stdout)
+
+    def _zap(self, number: int) -> Path:
+        """ZAP's folder: each build has an image of its own."""
+        folder = self.folder / f"zap-{number}"
+        shutil.rmtree(folder, ignore_errors=True)
+        return Path(shutil.copytree(self.folder / "zap", folder))
 
     def _environment(self, temporary: Path, number: int) -> dict[str, str]:
         commit = self.functions.commit

@@ -68,7 +68,7 @@ _ZAP = """
 [ -z "$AWS_CONTAINER_CREDENTIALS_RELATIVE_URI" ] || wrong "sees credentials"
 [ "$IS_CONTAINERIZED" = true ] || wrong "would call docker"
 case "$*" in
-  "-t https://localhost:"*"/ -J report.json -m 1") kind=staging; report={folder}/zap/wrk/report.json ;;
+  "-t https://localhost:"*"/ -J report.json -m 1") kind=staging; report=$AT/wrk/report.json ;;
   *) wrong "arguments $*" ;;
 esac"""
 CHECKS: Mapping[str, str] = {
@@ -85,8 +85,8 @@ read -r code size out err <&3 || exit 255
 [ "$size" = 0 ] || /usr/bin/truncate -s "$size" /dev/stdout
 /bin/cat "$out"; /bin/cat "$err" >&2; exit "$code"
 """
-# ZAP's packaged scans are called as `python3 /zap/zap-baseline.py`.
-_PYTHON = "import os, sys\nos.execv('/bin/sh', ['sh', {shell!r}, *sys.argv[1:]])\n"
+# ZAP's packaged scans are called as `python3 /zap/zap-baseline.py`, and write beside themselves.
+_PYTHON = "import os, sys\nos.environ['AT'] = os.path.dirname(__file__)\nos.execv('/bin/sh', ['sh', {shell!r}, *sys.argv[1:]])\n"
 
 
 @dataclass(frozen=True)
