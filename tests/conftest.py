@@ -29,7 +29,9 @@ USERS = Path(os.environ.get("PIPELINES") or ROOT / "pipelines.yaml")
 
 # Tests that share something that takes long to make: all of them run in one process, beginning with the largest group.
 TOGETHER = {
+    "tests/emulator/test_watched": "an account of its own in which everything account-wide is managed",
     "tests/emulator/": "what is deployed",
+    "tests/buildspecs/test_plan_build": "an account that holds states",
     "tests/rehearsal/test_scenarios": "what is deployed for the rehearsal",
     "tests/rehearsal/test_engine_": "an emulator for the rehearsal's engine",
 }

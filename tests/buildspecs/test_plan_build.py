@@ -39,9 +39,10 @@ backend: {type: s3, bucket: acme-state}
 notify: [a@example.com]
 pipelines:
   infrastructure: {kind: review, repository: infrastructure}
-  libs: {kind: scan, repository: libs, branches: [main]}
 """
+LIBS = "  libs: {kind: scan, repository: libs, branches: [main]}\n"
 MORE = "  more: {kind: scan, repository: more, branches: [main]}\n"
+SETTINGS += LIBS
 
 
 def missing(reason: str) -> None:
@@ -249,18 +250,20 @@ def status(result: Mapping[str, Any], key: str = "stacks") -> dict[str, str]:
     return {one["name"]: one["status"] for one in result[key]}
 
 
-def test_a_branch_that_adds_a_pipeline(world: World, tmp_path: Path) -> None:
+def test_a_branch_that_adds_a_pipeline_and_takes_one_away(world: World, tmp_path: Path) -> None:
     """Only what it changes is planned, against the state, under the emitted policy; nothing else is asked of AWS."""
     before = len(world.emulator.authorizations())
     done = world.run(
-        checkout(tmp_path / "branch", SETTINGS + MORE), checkout(tmp_path / "destination", SETTINGS), "fine broken"
+        checkout(tmp_path / "branch", SETTINGS.replace(LIBS, MORE)),
+        checkout(tmp_path / "destination", SETTINGS),
+        "fine broken",
     )
     files = world.left()
     result = files.pop("result.json")
     assert result["error"] == "", done.stderr
     planned = {"foundation", "findings", "governance", "more"}
-    unchanged = {"libs": "unchanged", "infrastructure": "unchanged"}
-    assert status(result) == {**dict.fromkeys(planned, "planned"), **unchanged}, result["stacks"]
+    others = {"libs": "removed", "infrastructure": "unchanged"}
+    assert status(result) == {**dict.fromkeys(planned, "planned"), **others}, result["stacks"]
     assert (result["schema"], result["commit"], result["compared"]) == (1, SOURCE, True)
     assert status(result, "checks") == {"fine": "passed", "broken": "failed"}
     assert "E501 line too long" in result["checks"][1]["reason"]
@@ -285,24 +288,12 @@ def test_a_branch_that_adds_a_pipeline(world: World, tmp_path: Path) -> None:
 
 
 def test_a_branch_that_changes_nothing(world: World, tmp_path: Path) -> None:
-    """Nothing is planned; that its destination cannot be synthesized is another thing, and told."""
     same = checkout(tmp_path / "branch", SETTINGS)
-    done = world.run(same, checkout(tmp_path / "destination", SETTINGS + "  x: {kind: scan}\n"))
-    result = world.left()["result.json"]
-    assert (done.returncode, result["compared"]) == (0, False), done.stderr
-    assert set(status(result).values()) == {"planned"}
     done = world.run(same, same)
     files = world.left()
     assert (done.returncode, set(files)) == (0, {"result.json"}), done.stderr
     assert set(status(files["result.json"]).values()) == {"unchanged"}
     assert files["result.json"]["compared"] is True
-
-
-def test_a_branch_that_takes_a_pipeline_away(world: World, tmp_path: Path) -> None:
-    done = world.run(checkout(tmp_path / "branch", SETTINGS), checkout(tmp_path / "destination", SETTINGS + MORE))
-    result = world.left()["result.json"]
-    assert done.returncode == 0, done.stderr
-    assert status(result)["more"] == "removed"
 
 
 def test_a_branch_that_cannot_be_synthesized_says_why(world: World, tmp_path: Path) -> None:
@@ -316,10 +307,13 @@ def test_a_branch_that_cannot_be_synthesized_says_why(world: World, tmp_path: Pa
 
 
 def test_a_plan_that_fails_says_why_and_the_others_are_made(world: World, tmp_path: Path) -> None:
-    """Without its predecessor's key a stack cannot be planned."""
+    """Without its predecessor's key a stack cannot be planned. That the destination cannot be synthesized is another thing:
+    it is told, and every stack counts as changed."""
     other = SETTINGS.replace("project: acme\n", "project: other\n").replace("acme-state}", "acme-state, prefix: acme}")
-    done = world.run(checkout(tmp_path / "branch", other), checkout(tmp_path / "destination", SETTINGS))
+    broken = checkout(tmp_path / "destination", SETTINGS + "  x: {kind: scan}\n")
+    done = world.run(checkout(tmp_path / "branch", other), broken)
     result = world.left()["result.json"]
+    assert (result["error"], result["compared"]) == ("", False), done.stderr
     found = status(result)
     assert found.pop("foundation") == "planned"
     assert set(found.values()) == {"failed"}
