@@ -262,7 +262,7 @@ def test_a_failed_synthesis(world: World) -> None:
     assert f"```\n{reason}\n```" in world.comment
     assert "BUILD: FAILED, COMMAND_EXECUTION_ERROR" in world.comment
     assert "[The build's log](https://console.aws.amazon.com/cloudwatch/" in world.comment
-    assert "No stack changes" not in world.comment
+    assert "no stack changes" not in world.comment
     assert key("index.html", top="reviews") not in world.s3.objects
 
 
@@ -317,7 +317,7 @@ def test_a_build_that_ended_well_and_whose_result_is_none(world: World, wrong: b
     world.handle()
     assert FAILED in world.comment
     assert said in world.comment
-    assert "No stack changes" not in world.comment
+    assert "no stack changes" not in world.comment
 
 
 def test_a_build_that_failed_and_says_that_all_is_well(world: World) -> None:
@@ -374,7 +374,7 @@ def test_all_plans_together_are_bounded(world: World) -> None:
 def test_no_stack_changes(world: World) -> None:
     world.ended(stacks=[{"name": "payments", "status": "unchanged", "reason": ""}])
     world.handle()
-    assert "No stack changes" in world.comment
+    assert "The build says that no stack changes" in world.comment
     assert FAILED not in world.comment
 
 

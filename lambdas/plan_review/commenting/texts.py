@@ -84,7 +84,9 @@ def comment(
         )
         verdict.append(_cut(wrong, _QUOTED))
     elif review is None:
-        verdict.append("No stack changes: what this branch synthesizes is what its destination does.")
+        verdict.append(
+            "The build says that no stack changes: what this branch synthesizes is what its destination does."
+        )
     before, after = [head, *verdict, *said], [*same, FOREIGN]
     if review is None:
         return _join([*before, *after])
