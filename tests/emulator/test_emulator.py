@@ -68,7 +68,7 @@ SHOWN_BY = {
     "what is asked about is the stream of a log group": (
         "test_roles.py::test_every_build_reads_its_scripts_and_source_and_writes_its_log"
     ),
-    "what is asked about is the key behind an alias": "../buildspecs/test_plan_build.py::test_a_branch_that_adds_a_pipeline",
+    "what is asked about is the key behind an alias": "../buildspecs/test_plan_build.py::test_a_branch_that_adds_a_pipeline_and_takes_one_away",
     "a function is only made with a role that exists and that Lambda may assume": (
         "test_emulator.py::test_no_function_without_a_role_that_trusts_lambda"
     ),
