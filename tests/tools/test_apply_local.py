@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -219,9 +220,36 @@ def test_a_stack_that_cannot_be_applied_is_told_with_its_words(tmp_path: Path, f
     assert (tmp_path / "second").exists() == (failed == "second")  # after a first that failed nothing begins
 
 
+@pytest.mark.parametrize(("code", "told"), [(0, ""), (3, "failed in one")])
+def test_a_process_that_ends_after_its_output_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, told: str
+) -> None:
+    ends = f"read -r\necho '{{}}' >{together.SHOWN}\nexec >&- 2>&-\nsleep 1\nexit {code}"
+    monkeypatch.setattr(together, "_APPLY", ends)
+    with pytest.raises(FailedError, match=told) if told else contextlib.nullcontext():
+        together.apply(written(tmp_path, one={}), lambda _: None, seconds=20)
+
+
+def test_a_process_that_never_ends_after_its_output_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(together, "_APPLY", "read -r\nexec >&- 2>&-\nsleep 61")
+    with pytest.raises(FailedError, match="in one says no more and does not end"):
+        together.apply(written(tmp_path, one={}), lambda _: None, seconds=2)
+
+
 def test_applying_ends_in_time_with_whatever_it_has_started(tmp_path: Path) -> None:
     sleeps = {"made": {"provisioner": [{"local-exec": {"command": f"echo $$ > {tmp_path}/child; sleep 61"}}]}}
     with pytest.raises(FailedError, match="had not ended after 8 s"):
         together.apply(written(tmp_path, one=sleeps), lambda _: None, seconds=8)
     child = int((tmp_path / "child").read_text(encoding="utf-8"))
-    assert not Path(f"/proc/{child}").exists() or " Z" in Path(f"/proc/{child}/stat").read_text(encoding="utf-8")
+    end = time.monotonic() + 20  # it has been sent SIGKILL, and is gone when it is next scheduled
+    while runs(child) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not runs(child)
+
+
+def runs(process: int) -> bool:
+    """Whether there is such a process, other than one that has ended and that nobody has asked about."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0] not in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -84,6 +84,12 @@ def apply(checkout: Checkout, progress: Progress, seconds: float = 600) -> None:
                     stacks[name].go()
             elif stacks[first].process.poll() is not None:  # the others would wait for it
                 break
+        else:
+            for stack in stacks.values():  # a process ends a moment after its output does
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    stack.process.wait(max(0.0, began + seconds - time.monotonic()))
+                if stack.process.returncode is None:
+                    raise FailedError(f"terraform apply in {stack.name} says no more and does not end:\n{_said(stacks)}")
         failed = [name for name, stack in stacks.items() if stack.process.poll() not in (0, None)]
         if failed:
             raise FailedError(
