@@ -89,7 +89,9 @@ def apply(checkout: Checkout, progress: Progress, seconds: float = 600) -> None:
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     stack.process.wait(max(0.0, began + seconds - time.monotonic()))
                 if stack.process.returncode is None:
-                    raise FailedError(f"terraform apply in {stack.name} says no more and does not end:\n{_said(stacks)}")
+                    raise FailedError(
+                        f"terraform apply in {stack.name} says no more and does not end:\n{_said(stacks)}"
+                    )
         failed = [name for name, stack in stacks.items() if stack.process.poll() not in (0, None)]
         if failed:
             raise FailedError(
