@@ -125,17 +125,22 @@ def on_ci() -> bool:
     return bool(os.environ.get("CI"))
 
 
+# Tables of which each test of a kind makes a column: what the test records -> title, name of the first column.
+TABLES = {"fault matrix": ("faults by scanners", "fault"), "fault controls": ("controls: must pass", "control")}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The matrix of faults and scanners, where its tests ran: it comes in columns, maybe from several processes."""
+    """The matrix of faults and scanners and its controls, where their tests ran: in columns, maybe from several processes."""
     reports = [*terminalreporter.stats.get("passed", []), *terminalreporter.stats.get("failed", [])]
     properties = [one for report in reports if report.when == "call" for one in report.user_properties]
-    columns: list[Any] = [value for name, value in properties if name == "fault matrix"]
-    if not columns:
-        return
-    lines = [["fault", *(column["scanner"] for column in columns)]]
-    lines += [[fault, *(column["cells"][fault] for column in columns)] for fault in columns[0]["cells"]]
-    widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
-    terminalreporter.section("faults by scanners")
-    for line in lines:
-        words = (word.ljust(width) for word, width in zip(line, widths, strict=True))
-        terminalreporter.write_line("  ".join(words).rstrip())
+    for kind, (title, head) in TABLES.items():
+        columns: list[Any] = [value for name, value in properties if name == kind]
+        if not columns:
+            continue
+        lines = [[head, *(column["scanner"] for column in columns)]]
+        lines += [[row, *(column["cells"][row] for column in columns)] for row in columns[0]["cells"]]
+        widths = [max(map(len, words)) for words in zip(*lines, strict=True)]
+        terminalreporter.section(title)
+        for line in lines:
+            words = (word.ljust(width) for word, width in zip(line, widths, strict=True))
+            terminalreporter.write_line("  ".join(words).rstrip())

@@ -9,7 +9,7 @@ from typing import Any
 
 from fault_chain import DENIED, Chain
 from fault_functions import Killed
-from fault_scanners import OLD, OTHER_DIGEST, ecr, grype, nothing_scanned, zap
+from fault_scanners import OLD, OTHER_DIGEST, blocking, ecr, grype, nothing_scanned, plant, zap
 from fault_tools import Said
 
 HUGE = 3 << 30  # of address space the script gets a third
@@ -164,7 +164,20 @@ def full(chain: Chain) -> None:
         chain.say(Said(zap()[:60], 3, "OSError: [Errno 28] No space left on device"))
 
 
+def with_findings(break_: Callable[[Chain], None]) -> Callable[[Chain], None]:
+    """On a commit that the scanner rightly blocks."""
+
+    def both(chain: Chain) -> None:
+        plant(chain.folder / "source")
+        chain.answers = blocking(chain.scanner, chain.digest)
+        break_(chain)
+
+    return both
+
+
 def twice(chain: Chain) -> None:
+    """Lambda runs the function twice for one call of the build."""
+
     def invoke(function: str, payload: str) -> tuple[Said, str]:
         first, second = (chain.functions.invoke(function, payload) for _ in range(2))
         chain.answered.append(first[1])

@@ -89,7 +89,9 @@ class Chain:
         resolved.mkdir()
         (resolved / "resolution.json").write_text('{"schema": 1, "manifests": []}', encoding="utf-8")
         self.archive, self.sha256, self.digest = archive()
-        self.functions = Functions(self.workshop.modules, self.scanner.name, self.scanner.scopes, self.digest)
+        self.functions = Functions(
+            self.workshop.modules, self.scanner.name, self.scanner.scopes, self.digest, self.scanner.fail_on
+        )
         self.answers = fault_scanners.clean(self.scanner, self.digest)
         self.patches = dict(self.scanner.patches)
         self.path = fault_tools.commands(self.folder, COMMANDS)

@@ -14,7 +14,7 @@ from fault_functions import FAKES, PIPELINE
 
 REPORTS = FAKES.parent / "reports"
 READ_ONLY = ("semgrep", "inspector", "gitleaks", "sarif")
-NOBODY = "no pipeline runs it, and the importer takes no call for it (row healthy)"
+NOBODY = "no pipeline runs it, and the importer takes no call for it (which the controls try)"
 VERDICTS = MappingProxyType({0: "pass", 1: "findings", 2: "tool-error", 3: "no-evidence"})
 
 

@@ -52,6 +52,7 @@ def functions() -> Iterator[SimpleNamespace]:
             executions=importlib.import_module("common.executions"),
             compliance=importlib.import_module("guard.compliance"),
             judging=importlib.import_module("findings.gate"),
+            inventory_file=importlib.import_module("findings.inventory_file"),
             desk=importlib.import_module("findings.cli"),
             importer_handler=_handler("findings_importer"),
             guard_handler=_handler("release_guard"),
@@ -112,11 +113,13 @@ def _too_large(*_: object) -> bytes:
 class Functions:
     """Importer and guard of one account. ``policy``: one delivery whose gate needs the given scans, and no others."""
 
-    def __init__(self, modules: SimpleNamespace, scanner: str, scopes: tuple[str, ...], digest: str) -> None:
-        self.modules, self.scanner, self.digest = modules, scanner, digest
+    def __init__(
+        self, modules: SimpleNamespace, scanner: str, scopes: tuple[str, ...], digest: str, fail_on: str = "high"
+    ) -> None:
+        self.modules, self.scanner, self.scopes, self.digest = modules, scanner, scopes, digest
         self.s3 = bucket(modules)
         document = modules.fakes.policy_document()
-        rule = {"fail_on": "high", "report_only": False, "only_fixable": False, "ungraded": "block"}
+        rule = {"fail_on": fail_on, "report_only": False, "only_fixable": False, "ungraded": "block"}
         needed = [{"scanner": scanner, "scope": scope} for scope in scopes]
         document["pipelines"][PIPELINE] |= {
             "host": "localhost",
@@ -152,6 +155,17 @@ class Functions:
         """What is on record of a scan; empty for nothing."""
         data = self.s3.objects.get(self.key(scope, "verdict.json"))
         return str(self.modules.contract.Record.parse(data).answer.verdict.value) if data else ""
+
+    def known(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[Any]]:
+        """Every finding in Security Hub, in the findings.json of the scans, and (entries) in the inventory."""
+        written = [json.loads(self.s3.objects.get(self.key(scope, "findings.json"), b"{}")) for scope in self.scopes]
+        kept = [
+            entry
+            for key, data in self.s3.objects.items()
+            if key.startswith("inventory/")
+            for entry in self.modules.inventory_file.load(data).entries.values()
+        ]
+        return list(self.world.hub.findings.values()), [o for one in written for o in one.get("findings", ())], kept
 
     def clear(self) -> tuple[bool, str]:
         """The guard before Production, with everything but the verdicts in its place: whether it lets go, and its sentence."""

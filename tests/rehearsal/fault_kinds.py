@@ -1,4 +1,6 @@
-"""The faults: what each breaks in a chain, what the build's log must then say, and for which scanners there is nothing to try."""
+"""The faults: what each breaks in a chain, what the build's log must then say, and for which scanners there is nothing to try; and
+the controls, in which nothing is wrong with the commit.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from fault_chain import Built, Chain
 from fault_scanners import SCANNERS
 from fault_tools import Said
 
-Passes = Callable[[Chain, list[Built], Mapping[str, str], bool], Iterator[str]]
+Check = Callable[[Chain, list[Built]], Iterator[str]]
 SNYKS = ("snyk", "snyk-container", "snyk-code")
 NOT_ECR = dict.fromkeys([name for name in SCANNERS if name != "ecr"], "only ECR scans by itself")
 
@@ -19,15 +21,14 @@ NOT_ECR = dict.fromkeys([name for name in SCANNERS if name != "ecr"], "only ECR 
 @dataclass(frozen=True)
 class Fault:
     """``says``: a pattern for the build's log, also by scanner ("" for all others). ``dashes``: scanner -> why it has none.
-    ``passes``: for the rows where a pass is right: what is wrong with one. ``builds``: so many, one after another or
-    ``together``."""
+    ``also``: what else is wrong. ``builds``: so many, one after another or ``together``."""
 
     break_: Callable[[Chain], None]
     says: str | Mapping[str, str] = ""
     dashes: Mapping[str, str] = field(default_factory=dict)
     builds: int = 1
     together: bool = False
-    passes: Passes | None = None
+    also: Check | None = None
 
     def dash(self, scanner: str) -> str:
         return self.dashes.get(scanner, "")
@@ -37,32 +38,53 @@ class Fault:
         return self.says if isinstance(self.says, str) else self.says.get(scanner, self.says.get("", ""))
 
 
-def all_pass(chain: Chain, built: list[Built], verdicts: Mapping[str, str], cleared: bool) -> Iterator[str]:
-    """Every build ends well, everything is on record as a pass, and the guard lets go."""
+def ends_well(chain: Chain, built: list[Built]) -> Iterator[str]:
+    """Every build does, and whoever asked was told the same."""
     if any(one.code != 0 for one in built):
         yield f"a build ended with {[one.code for one in built]}"
-    yield from consistent(chain, built, verdicts, cleared)
+    yield from told_the_same(chain)
 
 
-def consistent(chain: Chain, built: list[Built], verdicts: Mapping[str, str], cleared: bool) -> Iterator[str]:
-    """One verdict for each scope, the same for whoever was answered; who was not got an error that says so."""
-    if set(verdicts.values()) != {"pass"}:
-        yield f"on record is {verdicts}"
-    if not cleared:
-        yield "the guard refuses"
+def one_speaks(chain: Chain, built: list[Built]) -> Iterator[str]:
+    """Of several builds: one has the answer; who has none got an error that says so."""
+    yield from told_the_same(chain)
+    for one in built:
+        if one.code != 0 and OVERTAKEN not in one.log:
+            yield "a build failed for another reason than the other call"
+
+
+def told_the_same(chain: Chain) -> Iterator[str]:
+    """One answer for each scope, for whoever was answered."""
     answers = [json.loads(one) for one in chain.answered]
     for scope in chain.scanner.scopes:
         page = chain.functions.key(scope, "index.html")
         if len({json.dumps(one, sort_keys=True) for one in answers if one.get("page") == page}) != 1:
             yield f"{scope}: the callers have different answers"
+
+
+def each_once(chain: Chain, built: list[Built]) -> Iterator[str]:
+    """One answer, and every finding of the reports stands in Security Hub, inventory and findings.json, active and once."""
+    yield from told_the_same(chain)
     for one in built:
-        if one.code != 0 and "has been written by another call" not in one.log:
-            yield "a build failed for another reason than the other call"
+        if ": findings:" not in one.log and OVERTAKEN not in one.log:
+            yield "a build failed for another reason than the findings or the other call"
+    right = sum(chain.scanner.listed.values())
+    hub, written, kept = chain.functions.known()
+    for where, documents in (
+        ("Security Hub", hub),
+        ("findings.json", written),
+        ("the inventory", [one.document for one in kept]),
+    ):
+        names = {one["Id"] for one in documents}
+        if not len(documents) == len(names) == right or {one["RecordState"] for one in documents} != {"ACTIVE"}:
+            yield f"{where} has {len(documents)} findings under {len(names)} names; the reports list {right}"
+    if any(one.pending or not one.active for one in kept):
+        yield "the inventory has still to tell Security Hub something"
 
 
+OVERTAKEN = "has been written by another call"
 NO_TIME = "its report names no time; it is taken from the process itself, so an earlier one has no way in"
 FAULTS: Mapping[str, Fault] = {
-    "healthy and clean": Fault(fault_breaks.nothing, passes=all_pass),
     "scanner crashes": Fault(fault_breaks.crash, r"\b134\b"),
     "prints half a report": Fault(
         fault_breaks.half,
@@ -135,6 +157,14 @@ FAULTS: Mapping[str, Fault] = {
     "report larger than memory": Fault(fault_breaks.larger_than_memory, f"{fault_breaks.HUGE} bytes"),
     "report larger than importer's": Fault(fault_breaks.larger_than_importers, "at most 64 MiB are read"),
     "disk full": Fault(fault_breaks.full, "No space left on device"),
-    "the same call twice": Fault(fault_breaks.twice, passes=all_pass),
-    "two at once": Fault(fault_breaks.at_once, builds=2, together=True, passes=consistent),
+    "the same call twice": Fault(fault_breaks.with_findings(fault_breaks.twice), ": findings:", also=each_once),
+    "two at once": Fault(
+        fault_breaks.with_findings(fault_breaks.at_once), ": findings:", builds=2, together=True, also=each_once
+    ),
 }  # fmt: skip
+# A gate that stops everything would fill the faults' table well. Here nothing is to be found, so everything must pass.
+CONTROLS: Mapping[str, Fault] = {
+    "healthy and clean": Fault(fault_breaks.nothing, also=ends_well),
+    "the same call twice, clean": Fault(fault_breaks.twice, also=ends_well),
+    "two at once, clean": Fault(fault_breaks.at_once, builds=2, together=True, also=one_speaks),
+}

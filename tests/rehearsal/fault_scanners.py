@@ -1,15 +1,16 @@
-"""The scanners that pipelines run: how each is called, and what it says of a clean commit."""
+"""The scanners that pipelines run: how each is called, and what it says of a clean commit and of one with findings."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from fault_tools import Said
 
+REPORTS = Path(__file__).resolve().parents[1] / "reports"
 MADE, OLD = (
     "2026-03-01T11:45:00Z",
     "2026-02-28T11:45:00Z",
@@ -17,11 +18,16 @@ MADE, OLD = (
 OTHER_DIGEST = f"sha256:{'0' * 64}"
 
 
-def grype(kind: str, digest: str, made: str = MADE) -> str:
-    """A report of Grype without matches."""
+def recorded(name: str) -> Any:
+    """A report of tests/reports."""
+    return json.loads((REPORTS / name).read_text(encoding="utf-8"))
+
+
+def grype(kind: str, digest: str, made: str = MADE, matches: Sequence[Any] = ()) -> str:
+    """A report of Grype."""
     target: Any = {"manifestDigest": digest} if kind == "image" else "/work"
     source = {"type": "image" if kind == "image" else "directory", "target": target}
-    return json.dumps({"matches": [], "source": source, "descriptor": {"name": "grype", "timestamp": made}})
+    return json.dumps({"matches": matches, "source": source, "descriptor": {"name": "grype", "timestamp": made}})
 
 
 def snyk(count: int = 3, **more: Any) -> str:
@@ -55,7 +61,8 @@ def ecr(digest: str, status: str = "COMPLETE", finished: bool = True) -> str:
 class Scanner:
     """``tools``: stand-in -> kinds of calls that it answers. ``kinds``: scope -> the call whose output is that scope's report;
     of ECR it is one of the AWS CLI's. ``seconds``: the constant that bounds a call. ``reports``: names of report files that
-    the script itself writes."""
+    the script itself writes. ``listed``: by scope, how many findings its report of `blocking` lists, counted by eye.
+    ``fail_on``: the gate's threshold."""
 
     name: str
     script: str
@@ -64,7 +71,9 @@ class Scanner:
     tools: Mapping[str, tuple[str, ...]]
     seconds: str
     reports: tuple[str, ...]
+    listed: Mapping[str, int]
     patches: Mapping[str, object] = field(default_factory=dict)
+    fail_on: str = "high"
 
     @property
     def scopes(self) -> tuple[str, ...]:
@@ -81,32 +90,32 @@ SCANNERS: Mapping[str, Scanner] = {
     for one in (
         Scanner(
             "git-secrets", "git_secrets", (), {"source": "source"}, {"git-secrets": ("source",)},
-            "git_secrets.SECONDS", ("source.txt",),
+            "git_secrets.SECONDS", ("source.txt",), {"source": 2},
         ),
         Scanner(
             "snyk", "snyk", ("snyk",), {"dependencies": "dependencies"}, {"snyk": ("dependencies",)},
-            "snyk.SECONDS", ("raw.json",), SNYK_TIME,
+            "snyk.SECONDS", ("raw.json",), {"dependencies": 4}, SNYK_TIME, "medium",  # its recorded reports have nothing graver
         ),
         Scanner(
             "snyk-container", "snyk", ("snyk-container",), {"image": "image"}, {"snyk": ("image",)},
-            "snyk.SECONDS", ("raw.json",), SNYK_TIME,
+            "snyk.SECONDS", ("raw.json",), {"image": 13}, SNYK_TIME,
         ),
         Scanner(
             "snyk-code", "snyk", ("snyk-code",), {"code": "code"}, {"snyk": ("code",)},
-            "snyk.SECONDS", ("raw.json",), SNYK_TIME,
+            "snyk.SECONDS", ("raw.json",), {"code": 20}, SNYK_TIME,
         ),
         Scanner(
             "grype", "grype", (), {"dependencies": "dependencies", "image": "image"},
             {"grype": ("database", "dependencies", "image"), "syft": ("sbom",)},
-            "grype.SECONDS", ("dependencies.json", "image.json"),
+            "grype.SECONDS", ("dependencies.json", "image.json"), {"dependencies": 8, "image": 9},
         ),
         Scanner(
             "ecr", "ecr_scan", (), {"image": "ecr"}, {}, "ecr_scan.ANSWER_SECONDS", ("ecr.json",),
-            {"ecr_scan.PAUSE_SECONDS": 0.2},
+            {"image": 6}, {"ecr_scan.PAUSE_SECONDS": 0.2},
         ),
         Scanner(
             "zap", "zap", (), {"staging": "staging"}, {"zap-baseline.py": ("staging",)}, "zap.EXTRA_SECONDS", (),
-            {"zap.REACH_SECONDS": 5.0, "zap.PAUSE_SECONDS": 0.1},
+            {"staging": 13}, {"zap.REACH_SECONDS": 5.0, "zap.PAUSE_SECONDS": 0.1},
         ),
     )
 }  # fmt: skip
@@ -132,6 +141,28 @@ def clean(scanner: Scanner, digest: str) -> dict[str, Said]:
     return answers[scanner.name]
 
 
+def blocking(scanner: Scanner, digest: str) -> dict[str, Said]:
+    """What each call is answered for a commit with findings: real reports, of this execution's image, time and site."""
+    container = recorded("snyk/container_many.json") | {"uniqueCount": 1}  # so many are left of what Snyk had counted
+    (site,) = (one for one in recorded("zap/many.json")["site"] if one["alerts"])
+    alerts = site | {"@name": "https://localhost", "@host": "localhost", "@ssl": "true"}
+    image = recorded("ecr/basic_many.json") | {"imageId": {"imageDigest": digest}}
+    folder, packages = recorded("grype/directory_scan_many.json"), recorded("grype/many.json")
+    answers = {
+        "git-secrets": {"source": Said(does="look")},
+        "snyk": {"dependencies": Said(json.dumps(recorded("snyk/projects_many.json")), 1)},
+        "snyk-container": {"image": Said(json.dumps(container), 1)},
+        "snyk-code": {"code": Said(json.dumps(recorded("snyk/code_sarif_many.json")), 1)},
+        "grype": {  # 0: without --fail-on, which no build gives
+            "dependencies": Said(grype("dependencies", digest, matches=folder["matches"])),
+            "image": Said(grype("image", digest, matches=packages["matches"])),
+        },
+        "ecr": {"ecr": Said(json.dumps(image))},
+        "zap": {"staging": Said(json.dumps({"@version": "2.17.0", "created": MADE, "site": [alerts]}), 2)},
+    }
+    return clean(scanner, digest) | answers[scanner.name]
+
+
 def nothing_scanned(scanner: Scanner, digest: str) -> Said:
     """A report that says of itself that nothing was looked at, with exit code 0."""
     return {
@@ -141,6 +172,12 @@ def nothing_scanned(scanner: Scanner, digest: str) -> Said:
         "ecr": Said(ecr(digest, finished=False)),
         "zap": Said(zap("")),
     }[scanner.name]
+
+
+def plant(folder: Path) -> None:
+    """Two credentials, in two files."""
+    for name, last in (("first", "A"), ("second", "B")):
+        (folder / f"{name}.env").write_text(f"KEY={'AKIA' + 'Z7' * 7 + '7' + last}\n", encoding="utf-8")
 
 
 def commit_files(folder: Path) -> None:

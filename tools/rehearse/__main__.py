@@ -1,8 +1,8 @@
 """``make rehearse``: a commit travels through the pipelines that Terraform describes, on this machine.
 
 SCENARIO=name|all (or an argument), LIST=1, MATRIX=1, REPORTS=folder to keep reports and logs in. Without a name: the one that ends red
-for the plainest reason. MATRIX=1 shows what becomes of a commit when a part of the gate breaks, fault by scanner; ``all`` ends with
-it. Exit code 0: every scenario and every cell has ended as it must, which for most is that a pipeline has stopped; 1: one has not;
+for the plainest reason. MATRIX=1 shows what becomes of a commit when a part of the gate breaks, fault by scanner, which is never a
+pass, and controls, which are; ``all`` ends with it. Exit code 0: every scenario and every cell has ended as it must, which for most is that a pipeline has stopped; 1: one has not;
 2: one could not be run to its end.
 REHEARSED_AT: the folder that ``python -m tools.apply_local --keep tools/rehearse/pipelines.yaml`` prints; then nothing is deployed.
 """
