@@ -70,6 +70,8 @@ def find(folder: Path) -> Terraform:
     config.write_text(f"disable_checkpoint = true\nprovider_installation {{\n  {source}\n}}\n", encoding="utf-8")
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "AWS_"))}
     environment |= {"TF_CLI_CONFIG_FILE": str(config), "TF_IN_AUTOMATION": "1", "CHECKPOINT_DISABLE": "1"}
+    # A quarter less processor time for a quarter more memory: most of a short command is reading the provider's schema.
+    environment.setdefault("GOGC", "400")
     command = Terraform(environment)
     probe = folder / "probe"
     probe.mkdir()

@@ -151,7 +151,7 @@ def _environment(folder: Path, emulator: Emulator) -> dict[str, str]:
     scratch = folder.parent / "terraform"
     scratch.mkdir()
     terraform = terraform_cli.find(scratch)
-    named = {name: value for name, value in terraform.environment.items() if name.startswith(("TF_", "CHECKPOINT"))}
+    named = {name: value for name, value in terraform.environment.items() if name.startswith(("TF_", "CHECKPOINT", "GOGC"))}
     path = f"{emulator.environment['PATH']}{os.pathsep}{os.defpath}"
     return {**emulator.environment, **named, "PATH": path}
 
