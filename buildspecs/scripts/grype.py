@@ -13,6 +13,7 @@ from pathlib import Path
 
 import gate
 import image
+import resolution
 import source
 from common import BIN, Failure, Result, main, printable, run, scrub, setting, source_dir, upload
 
@@ -83,14 +84,10 @@ def dependencies(folder: Path) -> Path:
     work = folder / "source"
     source.copy(source_dir(), work)
     resolved = Path(setting("CODEBUILD_SRC_DIR_Resolved")).resolve()
-    records = resolved / "resolution.json"
-    try:
-        manifests = json.loads(records.read_text(encoding="utf-8"))["manifests"]
-        failed = [entry for entry in manifests if entry["status"] != "resolved"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Failure(f"the artifact Resolved has no usable resolution.json: {error!r}") from error
+    failed = [entry for entry in resolution.read(resolved) if entry["status"] != "resolved"]
     for entry in failed:
-        print(f"error: {entry.get('manifest')}: could not be resolved: {printable(str(entry.get('reason')), 300)}")
+        name, reason = printable(entry["manifest"], 200), printable(entry["reason"], 300)
+        print(f"error: {name}: could not be resolved: {reason}")
     if failed:
         raise Failure(f"{len(failed)} manifests could not be resolved: what they bring cannot be scanned")
     target = work / "resolved-by-pipeline"

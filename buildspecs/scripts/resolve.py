@@ -4,7 +4,7 @@
 
 Reads the commit's files and writes the folder `pipeline-resolved/`, which becomes the artifact `Resolved`:
 
-    resolution.json                        {"schema": 1, "manifests": [{"manifest", "status", "reason", "instead"}...]}
+    resolution.json                        what became of each manifest (its form: resolution.py)
     python/<path of a requirements.txt>/   the *.dist-info folders of everything it installs: metadata only, no code
     source/<path>                          lock files that were made here and are not in the commit
 
@@ -25,24 +25,16 @@ import sys
 import tempfile
 from pathlib import Path
 
+import resolution
 import source
-from common import Failure, Result, main, printable, run, scrub, source_dir
+from common import Failure, Result, main, run, source_dir
+from resolution import record
 
 OUTPUT = "pipeline-resolved"
 METADATA = ("METADATA", "WHEEL", "INSTALLER", "top_level.txt")
 METADATA_LIMIT = 4_000_000  # bytes; a METADATA file holds a package's README at most
 NODE_LOCKS = ("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml")
 SECONDS = 1200
-
-
-def record(manifest: str, reason: str = "", instead: str = "") -> dict[str, str]:
-    """One entry of resolution.json."""
-    return {
-        "manifest": manifest,
-        "status": "failed" if reason else "resolved",
-        "reason": printable(scrub(reason), 300),
-        "instead": instead,
-    }
 
 
 def why(tool: str, result: Result) -> str:
@@ -166,9 +158,7 @@ def _script(arguments: list[str]) -> None:
     records = [replace(root, option, output / "source") for _, option in pairs]
     records += [resolve_python(root, path, output / "python" / path) for path in python]
     records += [resolve_node(root, path, output / "source") for path in node if needs_lock(root, path)]
-    (output / "resolution.json").write_text(
-        json.dumps({"schema": 1, "manifests": records}, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-    )
+    resolution.write(output, records)
     for entry in records:
         print(f"{entry['status']}: {entry['manifest']} {entry['reason']}".rstrip())
     print(f"{len(records)} manifests resolved or tried; the scanners decide what follows")

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from common import Failure, main, setting, source_dir
+from common import Failure, main, printable, setting, source_dir
 
 # Never descended into: Snyk's own list (its find-files.ts), so that what we count is what it scans.
 SKIPPED = ("node_modules", ".build", ".git")
@@ -53,6 +53,14 @@ def manifests(root: Path, name: str) -> list[str]:
     if len(found) > MANIFEST_LIMIT:
         raise Failure(f"{len(found)} files called {name}; at most {MANIFEST_LIMIT} are looked at")
     return found
+
+
+def inside(root: Path, path: str) -> Path:
+    """`root/path`, which must not lead out of `root`."""
+    full = (root / path).resolve()
+    if Path(path).is_absolute() or not full.is_relative_to(root.resolve()):
+        raise Failure(f"{printable(path, 200)}: leads out of the folder that it must be in")
+    return full
 
 
 def copy(root: Path, target: Path, leave_out: Collection[str] = ()) -> None:

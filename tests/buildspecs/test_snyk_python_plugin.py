@@ -1,4 +1,4 @@
-"""The proof behind snyk.py: Snyk's real Python plugin gets, from metadata alone, the graph of a full installation.
+"""The proof behind python_metadata.py: Snyk's real Python plugin gets, from metadata alone, the graph of a full installation.
 
 snyk-python-plugin is the package that the Snyk CLI bundles for requirements.txt; it runs our interpreter exactly as in
 the CLI. Needs node, npm and pip with their registries.
@@ -77,14 +77,14 @@ def test_metadata_alone_gives_the_graph_of_a_full_installation(
     )  # fmt: skip
     infos = root / "pipeline-resolved/python/requirements.txt"
     assert not [path for path in infos.rglob("*") if path.suffix in (".py", ".pth", ".so")]
-    snyk = load("snyk")
-    python = snyk.metadata_environment(tmp_path / "bare", infos)
+    metadata = load("python_metadata")
+    python = metadata.environment(tmp_path / "bare", infos)
     assert plugin(root, python) == plugin(root, full / "bin/python")
-    # What Snyk does not reach by itself; if this fails, Snyk has learned it and snyk.complete() can go.
+    # What Snyk does not reach by itself; if this fails, Snyk has learned it and complete() can go.
     missed = {"pysocks", "own-lib", "colorama"}
     assert not missed & names(plugin(root, python))
 
-    snyk.complete(root / "requirements.txt", infos)
+    metadata.complete(root / "requirements.txt", infos)
     found = plugin(root, python)
     assert found == plugin(root, full / "bin/python")
     assert {"flask", "werkzeug", "markupsafe", "requests", "urllib3", "zope.interface"} | missed <= names(found)
@@ -97,10 +97,10 @@ def test_what_the_plugin_cannot_read_is_an_error_in_it(
 ) -> None:
     file = tmp_path / "requirements.txt"
     file.write_text("flask\n")
-    snyk = load("snyk")
-    python = snyk.metadata_environment(tmp_path / "bare", tmp_path / "nothing")
+    unreadable = load("snyk_manifests").unreadable
+    python = load("python_metadata").environment(tmp_path / "bare", tmp_path / "nothing")
     assert plugin(tmp_path, python) == "Missing required packages\n"
-    assert snyk.unreadable(file) == []
+    assert unreadable(file) == []
     file.write_text("pip\n./lib\n")
     assert plugin(tmp_path, python).startswith("Unable to parse")
-    assert snyk.unreadable(file) == ["line 2 is a bare path, which Snyk cannot read: write `-e <path>`"]
+    assert unreadable(file) == ["line 2 is a bare path, which Snyk cannot read: write `-e <path>`"]

@@ -237,7 +237,7 @@ def test_every_installed_package_is_reached(
         lines = [f"Name: {name}", "Version: 1", *(f"Requires-Dist: {need}" for need in needs)]
         (info / "METADATA").write_text("\n".join(lines) + "\n\nRequires-Dist: in the text\n")
     (tmp_path / "requirements.txt").write_bytes("\ufeffx\n".encode("utf-16"))
-    load("snyk").complete(tmp_path / "requirements.txt", tmp_path / "infos")
+    load("python_metadata").complete(tmp_path / "requirements.txt", tmp_path / "infos")
     lines = (tmp_path / "requirements.txt").read_text(encoding="utf-8").splitlines()
     assert [line.partition("==")[0] for line in lines if "==" in line] == pins
 
@@ -297,7 +297,7 @@ def test_nothing_that_snyk_knows_is_its_own_exit_code_and_report(bench: Bench) -
     ],
 )
 def test_exit_codes_become_one(load: Callable[[str], Any], codes: list[int], one: int) -> None:
-    assert load("snyk").merged(codes) == one
+    assert load("snyk_cli").merged(codes) == one
 
 
 BROKEN = {
@@ -324,7 +324,7 @@ def test_a_scan_that_broke_reaches_the_gate_as_2(app: Bench, name: str) -> None:
 
 
 def test_a_scan_that_hangs_is_ended(load: Callable[[str], Any], bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    snyk = load("snyk")
+    snyk = load("snyk_cli")
     monkeypatch.setattr(snyk, "SECONDS", 1)
     monkeypatch.setattr(snyk, "BIN", bench.pipeline / "bin")
     monkeypatch.setenv("PATH", bench.aws.path)
@@ -435,7 +435,7 @@ def test_manifests_that_read_by_themselves_are_let_through(load: Callable[[str],
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")
     (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nline-length = 120\n")
-    assert load("snyk").unresolved(tmp_path, {}) == []
+    assert load("snyk_manifests").unresolved(tmp_path, {}) == []
 
 
 def test_the_users_own_resolved_form_replaces_a_manifest(bench: Bench) -> None:

@@ -84,7 +84,7 @@ class Scanner:
         return next((tool for tool, kinds in self.tools.items() if kind in kinds), "")
 
 
-SNYK_TIME = {"snyk.SECONDS": 60}
+SNYK_TIME = {"snyk_cli.SECONDS": 60}
 SCANNERS: Mapping[str, Scanner] = {
     one.name: one
     for one in (
@@ -94,15 +94,15 @@ SCANNERS: Mapping[str, Scanner] = {
         ),
         Scanner(
             "snyk", "snyk", ("snyk",), {"dependencies": "dependencies"}, {"snyk": ("dependencies",)},
-            "snyk.SECONDS", ("raw.json",), {"dependencies": 4}, SNYK_TIME, "medium",  # its recorded reports have nothing graver
+            "snyk_cli.SECONDS", ("raw.json",), {"dependencies": 4}, SNYK_TIME, "medium",  # its recorded reports have nothing graver
         ),
         Scanner(
             "snyk-container", "snyk", ("snyk-container",), {"image": "image"}, {"snyk": ("image",)},
-            "snyk.SECONDS", ("raw.json",), {"image": 13}, SNYK_TIME,
+            "snyk_cli.SECONDS", ("raw.json",), {"image": 13}, SNYK_TIME,
         ),
         Scanner(
             "snyk-code", "snyk", ("snyk-code",), {"code": "code"}, {"snyk": ("code",)},
-            "snyk.SECONDS", ("raw.json",), {"code": 20}, SNYK_TIME,
+            "snyk_cli.SECONDS", ("raw.json",), {"code": 20}, SNYK_TIME,
         ),
         Scanner(
             "grype", "grype", (), {"dependencies": "dependencies", "image": "image"},
