@@ -235,7 +235,7 @@ def test_the_image_must_match_exactly_one_container(
     ],
 )
 def test_the_name_is_what_stands_before_tag_and_digest(load: Callable[[str], Any], image: str, name: str) -> None:
-    assert load("deploy").image_name(image) == name
+    assert load("pinning").image_name(image) == name
 
 
 @pytest.mark.parametrize("image", ["xpayments", "payments.x", "team/payments", "payments/x"])
@@ -442,11 +442,11 @@ def test_a_hanging_kubectl_is_ended_and_counts_as_a_failed_rollout(
 ) -> None:
     monkeypatch.setenv("PATH", stand_ins.path)
     expect_rollout(stand_ins, "deployment/web", seconds=30)
-    deploy = load("deploy")
-    monkeypatch.setattr(deploy, "GRACE_SECONDS", 0)
-    cluster = deploy.Cluster(tmp_path / "kubeconfig", "shop")
+    kubectl = load("kubectl")
+    monkeypatch.setattr(kubectl, "GRACE_SECONDS", 0)
+    cluster = kubectl.Cluster(tmp_path / "kubeconfig", "shop")
     started = time.monotonic()
-    with pytest.raises(deploy.Failure, match="kubectl rollout: did not end within 1 seconds and was killed"):
+    with pytest.raises(kubectl.Failure, match="kubectl rollout: did not end within 1 seconds and was killed"):
         cluster.wait([{"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"}}], 1)
     assert time.monotonic() - started < 10
 
@@ -766,16 +766,15 @@ def test_rendering_reaches_no_network_whatever_the_check_did_not_see(
         if name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     (repository / "k8s" / "kustomization.yaml").write_text(fields.replace("URL", remote.url))
-    deploy = load("deploy")
-    cluster = deploy.Cluster(tmp_path / "kubeconfig", "shop")
+    rendering = load("rendering")
 
-    with pytest.raises(deploy.Failure, match="kubectl patch exited with 1"):
-        deploy.rendered(cluster, repository / "k8s")
+    with pytest.raises(rendering.Failure, match="kubectl patch exited with 1"):
+        rendering.rendered(tmp_path, repository / "k8s")
     assert remote.requests == []
 
-    monkeypatch.setattr(deploy, "without_network", lambda home: dict(os.environ))
-    with pytest.raises(deploy.Failure):
-        deploy.rendered(cluster, repository / "k8s")
+    monkeypatch.setattr(rendering, "without_network", lambda home: dict(os.environ))
+    with pytest.raises(rendering.Failure):
+        rendering.rendered(tmp_path, repository / "k8s")
     assert remote.requests != []  # so it was the environment that held it back
 
 
@@ -787,7 +786,7 @@ def test_git_may_use_no_protocol_while_rendering(
     subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "there")], check=True)
     asked = ["git", "ls-remote", f"file://{tmp_path}/there"]
     assert subprocess.run(asked, capture_output=True, check=False).returncode == 0
-    environment = load("deploy").without_network(tmp_path)
+    environment = load("rendering").without_network(tmp_path)
     done = subprocess.run(asked, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 128
     assert "transport 'file' not allowed" in done.stderr
@@ -796,19 +795,23 @@ def test_git_may_use_no_protocol_while_rendering(
 def test_rendering_has_no_credentials(load: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_SECRET_ACCESS_KEY", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "SNYK_TOKEN"):
         monkeypatch.setenv(name, "x")
-    environment = load("deploy").without_network(Path("/home"))
+    environment = load("rendering").without_network(Path("/home"))
     assert not [name for name in environment if name.startswith(("AWS_", "SNYK_", "CODEBUILD_"))]
     assert environment["HOME"] == "/home"
 
 
 def test_all_calls_at_their_limits_end_before_the_build_does(load: Callable[[str], Any]) -> None:
     """The build has two rollouts and 20 minutes; 5 of those are for what comes before deploy.py."""
-    deploy = load("deploy")
-    source = (Path(deploy.__file__)).read_text()
-    calls = 4 * deploy.CALL_SECONDS + 4 * deploy.AWS_SECONDS + 2 * deploy.GRACE_SECONDS
+    deploy, kubectl = load("deploy"), load("kubectl")
+    source = Path(deploy.__file__).read_text()
+    calls = 4 * kubectl.CALL_SECONDS + 4 * deploy.AWS_SECONDS + 2 * kubectl.GRACE_SECONDS
     assert calls <= 15 * 60
     # No call of AWS has a limit of its own, and render, dry run, apply and put back are all there is of kubectl's.
     assert source.count("aws(") == source.count("timeout=AWS_SECONDS") == 4
     assert source.count("cluster.apply(") == 3
+    for module in ("kubectl", "manifests", "pinning", "rendering"):
+        text = Path(load(module).__file__).read_text()
+        assert "aws(" not in text
+        assert text.count("CALL_SECONDS") == {"kubectl": 2, "rendering": 1}.get(module, 0)
     longest = load("delivery").SECONDS
     assert re.fullmatch(longest, str(2100 * 60))  # the longest wait that pipelines.yaml takes
