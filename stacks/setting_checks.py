@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from modules.names import ARTIFACT_PREFIX, BUCKET, Names
-from stacks import setting_values as values
-from stacks.setting_models import DeliveryPipeline, HttpBackend, LocalBackend, ReviewPipeline, S3Backend, SettingsFile
+from stacks import setting_aws as aws
+from stacks.setting_models import SettingsFile
+from stacks.setting_pipelines import DeliveryPipeline, ReviewPipeline
+from stacks.setting_project import HttpBackend, LocalBackend, S3Backend
+from stacks.setting_values import PROJECT
+from stacks.setting_versions import excludes_below
 from stacks.yaml_source import Document, Problem
 
 # What the names of a pipeline's roles end in beside the pipeline's own name: its builds, its starter, its approval; of a
@@ -25,7 +29,7 @@ def colliding_names(document: Document) -> Iterator[Problem]:
     data = document.data if isinstance(document.data, dict) else {}
     project, pipelines = data.get("project"), data.get("pipelines")
     # Names made from a project's name that cannot be are too long or alike for that reason only.
-    if not (isinstance(project, str) and values.PROJECT.fits(project) and isinstance(pipelines, dict)):
+    if not (isinstance(project, str) and PROJECT.fits(project) and isinstance(pipelines, dict)):
         return
     names, region = Names(project), data.get("region")
     if isinstance(region, str) and len(bucket := names.bucket("access-logs", "0" * 12, region)) > BUCKET:
@@ -95,7 +99,7 @@ def contradictions(found: SettingsFile, document: Document) -> Iterator[Problem]
     yield from _accounts(found, document)
     yield from _reviews(found, document)
     for path, key, region in _keys(found):
-        wrong = _elsewhere(values.arn(key), region)
+        wrong = _elsewhere(aws.arn(key), region)
         if wrong:
             yield at(document, path, f"this key is {wrong}")
     created: dict[str, str] = {}
@@ -137,7 +141,7 @@ def _accounts(found: SettingsFile, document: Document) -> Iterator[Problem]:
     for name, pipeline in found.pipelines.items():
         if not pipeline.repository.arn:
             continue
-        parts, path = values.arn(pipeline.repository.arn), ("pipelines", name, "repository")
+        parts, path = aws.arn(pipeline.repository.arn), ("pipelines", name, "repository")
         wrong = _elsewhere(parts, found.region)
         if wrong:
             yield at(document, path, f"this repository is {wrong}")
@@ -175,9 +179,9 @@ def _reviews(found: SettingsFile, document: Document) -> Iterator[Problem]:
                 )
 
 
-def _elsewhere(arn: values.Arn, region: str) -> str | None:
+def _elsewhere(arn: aws.Arn, region: str) -> str | None:
     """What is wrong if something is not in ``region``, where its user is."""
-    partition = values.partition(region)
+    partition = aws.partition(region)
     if arn.region != region:
         return f"in {arn.region}, what uses it in {region}; name one there"
     if arn.partition != partition:
@@ -201,4 +205,4 @@ def _keys(found: SettingsFile) -> Iterator[tuple[tuple[str, ...], str, str]]:
 
 def knows_lockfile(found: SettingsFile) -> bool:
     """https://developer.hashicorp.com/terraform/language/backend/s3 : use_lockfile came with Terraform 1.10."""
-    return bool(found.terraform) and values.excludes_below(found.terraform or "", (1, 10, 0))
+    return bool(found.terraform) and excludes_below(found.terraform or "", (1, 10, 0))

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from stacks.setting_values import show
+from stacks.setting_text import show
 from stacks.yaml_source import Document, Odd, Path, Problem
 
 # The keys whose value says which model stands there; pydantic puts that value into an error's location.

@@ -17,34 +17,26 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from modules.names import Names
-from stacks import setting_values as values
+from stacks.setting_aws import arn
+from stacks.setting_base import over
 from stacks.setting_checks import at, colliding_names, contradictions, knows_lockfile
 from stacks.setting_errors import describe_all, dotted
-from stacks.setting_models import (
+from stacks.setting_gate import Gate, GateRule, Waiver
+from stacks.setting_models import Settings, SettingsFile
+from stacks.setting_pipelines import (
     Approval,
-    Audit,
     Build,
-    Compliance,
     DeliveryPipeline,
     Environment,
-    Gate,
-    GateRule,
-    HttpBackend,
-    LocalBackend,
     Released,
     Repository,
     ReviewPipeline,
-    S3Backend,
     ScanPipeline,
-    Settings,
-    SettingsFile,
-    Singletons,
-    Snyk,
     Vpc,
-    Waiver,
     Zap,
-    over,
 )
+from stacks.setting_project import Audit, Compliance, HttpBackend, LocalBackend, S3Backend, Singletons, Snyk
+from stacks.setting_text import show
 from stacks.yaml_source import Document, NotYaml, Problem, decode, parse
 
 __all__ = [
@@ -78,7 +70,7 @@ def load(environ: Mapping[str, str], root: Path, *, today: date | None = None) -
     source = Path(variable) if variable else root / "pipelines.yaml"
     plain = environ.get("SYNTH_PLAIN", "")
     if plain not in ("", "0", "1"):
-        raise SettingsError([f"SYNTH_PLAIN: {values.show(plain)} is neither 1 (no fast path) nor 0"])
+        raise SettingsError([f"SYNTH_PLAIN: {show(plain)} is neither 1 (no fast path) nor 0"])
     try:
         document = parse(decode(_read(source, LARGEST, "check the path, or copy the project's pipelines.yaml there")))
     except _Unreadable as error:
@@ -169,7 +161,7 @@ def _own_buildspecs(found: SettingsFile, folder: Path, document: Document, texts
     for name, pipeline in found.pipelines.items():
         if not (isinstance(pipeline, ScanPipeline) and pipeline.buildspec):
             continue
-        path, file = ("pipelines", name, "buildspec"), values.show(pipeline.buildspec)
+        path, file = ("pipelines", name, "buildspec"), show(pipeline.buildspec)
         try:
             absent = "its path begins at the folder of this settings file: write the file there, or delete the line"
             text = decode(_read(folder / pipeline.buildspec, BUILDSPEC * 4, absent))
@@ -217,7 +209,7 @@ def _complete(found: SettingsFile) -> SettingsFile:
             update["default_branch"] = pipeline.default_branch or next(iter(exact), "main")
         pipelines[name] = pipeline.model_copy(update=update)
     arns = [p.repository.arn for p in found.pipelines.values() if p.repository.arn]
-    account = found.account or next((values.arn(text).account for text in arns), None)
+    account = found.account or next((arn(text).account for text in arns), None)
     made = found.compliance.rules or ("make" if found.singletons.config == "manage" else "none")
     compliance = found.compliance.model_copy(update={"rules": made})
     update = {"account": account, "snyk": snyk, "backend": backend, "pipelines": pipelines, "compliance": compliance}

@@ -80,11 +80,11 @@ def test_the_functions_know_what_is_read_at_a_desk_only() -> None:
 
 
 def test_the_settings_know_the_same_scanners() -> None:
-    from stacks import setting_models
+    from stacks import setting_gate
 
-    assert set(get_args(setting_models.ScannerId)) == set(SCANNERS)
-    assert set(get_args(setting_models.Verifier)) == set(VERIFY_SCANNERS)
-    assert set(setting_models._READS_IMAGE) == set(IMAGE_SCANNERS)
+    assert set(get_args(setting_gate.ScannerId)) == set(SCANNERS)
+    assert set(get_args(setting_gate.Verifier)) == set(VERIFY_SCANNERS)
+    assert set(setting_gate.READS_IMAGE) == set(IMAGE_SCANNERS)
 
 
 def test_the_policy_is_one_that_the_functions_read(emitted: Any) -> None:

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from stacks import setting_errors
-from stacks import setting_values as values
 from stacks.setting_errors import _model, _models  # how a place in the file and its model find each other
 from stacks.setting_models import SettingsFile
+from stacks.setting_versions import excludes_below
 from stacks.settings import (
     DeliveryPipeline,
     HttpBackend,
@@ -604,7 +604,7 @@ def test_state_without_lock_is_a_warning(backend: str, terraform: str, lock: boo
     ],
 )  # fmt: skip
 def test_whether_a_constraint_excludes_terraform_before_1_10(constraint: str, excludes: bool) -> None:
-    assert values.excludes_below(constraint, (1, 10, 0)) is excludes
+    assert excludes_below(constraint, (1, 10, 0)) is excludes
 
 
 @given(st.tuples(st.integers(0, 3), st.integers(0, 20), st.integers(0, 20)), st.sampled_from(["=", ">=", ">", "~>"]))
@@ -617,7 +617,7 @@ def test_excluding_means_that_no_older_version_fits(version: tuple[int, int, int
 
     older = [(1, 9, patch) for patch in range(60)] + [(1, minor, 5) for minor in range(9)] + [(0, 5, 5)]
     text = f"{operator} {'.'.join(map(str, version))}"
-    if values.excludes_below(text, (1, 10, 0)):
+    if excludes_below(text, (1, 10, 0)):
         assert not any(fits(other) for other in older)
     elif operator in (">=", ">"):
         assert any(fits(other) for other in older)
