@@ -21,6 +21,7 @@ from modules.function import Function
 from modules.function_alarms import watch_subscriptions
 from modules.iam import allow
 from modules.notifications import Topic
+from modules.release_record import CURRENT
 from modules.storage import Bucket, allow_objects
 
 NOTIFIER = "notifier"
@@ -115,7 +116,11 @@ class Notifier:
                     # To replace its own record only as it knows it (If-Match) takes the permission to read it, too.
                     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
                     read=reports.objects(
-                        "reports/*/verdict.json", "reports/*/findings.json", *([PUSHES] if pushed else []), NOTIFIED
+                        "reports/*/verdict.json",
+                        "reports/*/findings.json",
+                        *([CURRENT] if _registries(audience) else []),
+                        *([PUSHES] if pushed else []),
+                        NOTIFIED,
                     ),
                     write=reports.objects(NOTIFIED),
                 ),
@@ -173,7 +178,7 @@ class Notifier:
 
 def _rules(audience: Audience) -> list[NotifierRule]:
     names = [told.name for told in audience.pipelines.values()]
-    registries = [told.registry for told in audience.pipelines.values() if told.registry]
+    registries = _registries(audience)
     rules = [
         NotifierRule(
             "pipeline-ended",
@@ -241,6 +246,10 @@ def _rules(audience: Audience) -> list[NotifierRule]:
             ),
         ]
     return rules
+
+
+def _registries(audience: Audience) -> list[str]:
+    return [told.registry for told in audience.pipelines.values() if told.registry]
 
 
 def _prefixes(audience: Audience) -> list[str]:

@@ -20,6 +20,8 @@ from modules.storage import Bucket, allow_objects
 
 RECORDER = "release-recorder"
 RELEASES = "releases/*"  # objects that the recorder alone may write
+# Of each delivery pipeline, what is released and what asks to be: lambdas/common/releases.py.
+CURRENT = "releases/*/current.json"
 _RULE = "release-ended"
 # Of an execution, all its ends: https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
 _ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED", "CANCELED")

@@ -20,7 +20,7 @@ from notify.store import Store
 from notify.topics import Topics
 
 from common.policy import Policy
-from lambda_fakes import COMMIT, EXECUTION, policy_document
+from lambda_fakes import COMMIT, EXECUTION, OTHER_EXECUTION, policy_document
 from s3_fake import s3_error
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
@@ -277,6 +277,19 @@ class World:
         at = more.get("at", NOW)
         self.bucket.put(f"{where}/verdict.json", json.dumps(record).encode(), at)
         self.bucket.put(f"{where}/findings.json", json.dumps(answer | {"findings": list(findings)}).encode(), at)
+
+    def stands(
+        self, released: str | None = None, *asked: str, execution: str = EXECUTION, data: bytes | None = None
+    ) -> None:
+        """What the recorder keeps: the digest that is ``released``, by ``execution``, and those that are asked about."""
+        image = {"execution": execution, "digest": released, "since": "2026-03-01T10:00:00Z"}
+        current = {
+            "schema": 1,
+            "pipeline": "payments",
+            "released": image if released else None,
+            "asked": [image | {"execution": OTHER_EXECUTION, "digest": one} for one in asked],
+        }
+        self.bucket.put("releases/payments/current.json", json.dumps(current).encode() if data is None else data)
 
     def pushed(self, pusher: str = ZOE, branch: str = "main", commit: str = COMMIT, number: int = 1) -> None:
         """A push that the importer has recorded."""

@@ -21,6 +21,7 @@ __all__ = ["ANN", "COMMIT", "DIGEST", "EVENT", "EXECUTION", "QUESTION", "SHA256"
 
 FOLDER = f"releases/payments/{EXECUTION}"
 RECORD, PAGE = f"{FOLDER}/release.json", f"{FOLDER}/index.html"
+CURRENT = "releases/payments/current.json"
 SBOM = f"reports/payments/{EXECUTION}/grype-image/sbom.cdx.json"
 FINDINGS = f"reports/payments/{EXECUTION}/grype-image/findings.json"
 MESSAGE = "Refund in the customer's currency"
@@ -139,6 +140,12 @@ class World:
     def record(self) -> dict[str, Any]:
         """release.json as it stands there."""
         found: dict[str, Any] = json.loads(self.s3.objects[RECORD])
+        return found
+
+    @property
+    def current(self) -> dict[str, Any]:
+        """current.json as it stands there."""
+        found: dict[str, Any] = json.loads(self.s3.objects[CURRENT])
         return found
 
     @property

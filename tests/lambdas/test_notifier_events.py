@@ -8,23 +8,15 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from common.strict import MalformedError
 from lambda_fakes import EXECUTION, OTHER_EXECUTION, model_errors, policy_document
-from notifier_world import DIGEST, NOTIFY, NOW, World, action
+from notifier_world import DIGEST, NOTIFY, NOW, World
 
 Recorded = Callable[[str], Any]
 PENDING = "PendingConfirmation"
 CONFIRMED = "arn:aws:sns:eu-central-1:123456789012:t:6b0e71bd-7e97-4d97-80ce-4a0994e55286"
-
-
-def released(world: World, digest: str = DIGEST, execution: str = EXECUTION, ago: int = 0) -> None:
-    """A delivery that went through to its end."""
-    at = NOW - timedelta(hours=1 + ago)
-    world.codepipeline.actions += [
-        action("Production", "deploy", execution=execution, at=at),
-        action("Build", "seal", digest=digest, execution=execution, at=at - timedelta(minutes=30)),
-    ]
 
 
 # --- builds by hand -----------------------------------------------------------------------------------------------
@@ -109,7 +101,7 @@ def inspector(recorded: Recorded, severity: str = "HIGH", digest: str = DIGEST, 
 
 def test_findings_of_the_released_image_are_told_by_their_counts(recorded: Recorded) -> None:
     world = World()
-    released(world)
+    world.stands(DIGEST)
     for _ in range(2):
         world.sends(scan(recorded, CRITICAL=10, HIGH=2, MEDIUM=9))
     [mail] = world.mails
@@ -123,7 +115,7 @@ def test_findings_of_the_released_image_are_told_by_their_counts(recorded: Recor
 
 def test_other_counts_are_news(recorded: Recorded) -> None:
     world = World()
-    released(world)
+    world.stands(DIGEST)
     for counts in ({"HIGH": 1}, {"HIGH": 1, "LOW": 3}, {"HIGH": 2}):
         world.sends(scan(recorded, **counts))
     assert len(world.mails) == 2
@@ -132,40 +124,77 @@ def test_other_counts_are_news(recorded: Recorded) -> None:
 @pytest.mark.parametrize("counts", [{}, {"MEDIUM": 9}, {"HIGH": 0}, {"UNDEFINED": 4, "INFORMATIONAL": 1}])
 def test_what_is_less_severe_is_not_told(recorded: Recorded, counts: dict[str, int]) -> None:
     world = World()
-    released(world)
+    world.stands(DIGEST)
     world.sends(scan(recorded, **counts))
     assert world.mails == []
 
 
-def test_an_image_that_is_not_released_is_its_gates_business(recorded: Recorded) -> None:
-    """It runs still, it has failed, or a newer one has taken its place."""
-    newer = f"sha256:{'e' * 64}"
-    running, replaced, nothing = World(), World(), World()
-    running.codepipeline.actions = [
-        action("Build", "seal", digest=DIGEST),
-        action("Production", "deploy", "InProgress"),
-    ]
-    released(replaced, ago=5)
-    released(replaced, newer, OTHER_EXECUTION)
-    for world in (running, replaced, nothing):
-        assert "is not the image that was released last" in world.sends(scan(recorded, CRITICAL=1))
+OTHER_DIGEST = f"sha256:{'e' * 64}"
+
+
+def test_an_image_that_nobody_uses_is_its_gates_business(recorded: Recorded) -> None:
+    """It has not come so far, it was refused, or a newer one has taken its place."""
+    nothing, replaced = World(), World()
+    replaced.stands(OTHER_DIGEST)
+    for world in (nothing, replaced):
+        assert "is neither released nor asked to be" in world.sends(scan(recorded, CRITICAL=1))
         assert world.mails == []
-    replaced.sends(scan(recorded, newer, CRITICAL=1))
+    replaced.sends(scan(recorded, OTHER_DIGEST, CRITICAL=1))
     assert len(replaced.mails) == 1
 
 
-def test_the_newest_release_is_found_on_any_page_of_the_history(recorded: Recorded) -> None:
+def test_who_is_asked_to_approve_hears_what_was_found_since(recorded: Recorded) -> None:
     world = World()
-    released(world, f"sha256:{'e' * 64}", OTHER_EXECUTION, ago=5)
-    released(world)
-    world.codepipeline.page = 1
+    world.stands(OTHER_DIGEST, DIGEST)
+    for _ in range(2):
+        world.sends(inspector(recorded))
+    [mail] = world.mails
+    assert mail["TopicArn"].endswith(":acme-payments-notifications")
+    assert mail["Subject"] == (
+        "acme: the image that payments asks to release has findings: high: CVE-2019-17498 - libssh2"
+    )
+    assert "What now:  who approves it should know; production takes it if they approve\n" in mail["Message"]
+    assert f"/executions/{OTHER_EXECUTION}/visualization" in mail["Message"]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"", "current.json: not readable as JSON (JSONDecodeError)"),
+        (b'{"schema": 1, "pipeline": "shop", "released": null, "asked": []}', "current.json: it is of shop, not of payments"),
+        (b'{"schema": 2, "pipeline": "payments", "released": null, "asked": []}', "current.json: schema: a whole number"),
+        (b" " * 65_537, "releases/payments/current.json has 65537 bytes"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_read_is_rather_told_than_forgotten(recorded: Recorded, data: bytes, why: str) -> None:
+    world = World()
+    world.stands(data=data)
+    for digest in (DIGEST, DIGEST, OTHER_DIGEST):
+        world.sends(scan(recorded, digest, CRITICAL=1))
+    mail, other = world.mails
+    assert mail["Subject"] == "acme: an image of payments has findings: 1 critical"
+    assert f"Not sure:  which image is released cannot be read: {why}" in mail["Message"]
+    assert f"Image:     acme/payments@{DIGEST}\n" in mail["Message"]
+    assert f"Image:     acme/payments@{OTHER_DIGEST}\n" in other["Message"]
+    assert "/executions/" not in mail["Message"]
+    assert world.sends(scan(recorded, LOW=1)).endswith("nothing of the severity that is told")
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InternalError"])
+def test_what_s3_does_not_hand_out_comes_again(recorded: Recorded, code: str) -> None:
+    """Lambda tries the event again, and keeps it in the dead letters, which ring."""
+    world = World()
+    world.stands(DIGEST)
+    world.bucket.faults["GetObject"] = [code]
+    with pytest.raises(ClientError, match=code):
+        world.sends(scan(recorded, CRITICAL=1))
     world.sends(scan(recorded, CRITICAL=1))
     assert len(world.mails) == 1
 
 
 def test_an_inspector_finding_is_told_once_a_day_and_severity(recorded: Recorded) -> None:
     world = World()
-    released(world)
+    world.stands(DIGEST)
     one, two = inspector(recorded), inspector(recorded, title="CVE-2020-0001 - zlib")
     critical = inspector(recorded, "CRITICAL", title="CVE-2020-0002 https://evil.example")
     tomorrow = inspector(recorded) | {"time": "2021-12-04T18:02:30Z"}
@@ -181,7 +210,7 @@ def test_an_inspector_finding_is_told_once_a_day_and_severity(recorded: Recorded
 @pytest.mark.parametrize("severity", ["MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED"])
 def test_a_lesser_inspector_finding_is_not_told(recorded: Recorded, severity: str) -> None:
     world = World()
-    released(world)
+    world.stands(DIGEST)
     world.sends(inspector(recorded, severity))
     assert world.mails == []
 
@@ -191,7 +220,7 @@ def test_told_is_from_the_pipelines_severity_on(recorded: Recorded, least: str) 
     notify = copy.deepcopy(NOTIFY)
     notify["pipelines"]["payments"]["severity"] = least
     world = World(notify)
-    released(world)
+    world.stands(DIGEST)
     order = ["critical", "high", "medium", "low", "informational"]
     for severity in order:
         world.sends(inspector(recorded, severity.upper()))
@@ -207,7 +236,7 @@ def test_an_event_about_another_registry_is_an_error(recorded: Recorded) -> None
 
 def test_a_finding_that_is_closed_or_of_a_machine_is_not_told(recorded: Recorded) -> None:
     world = World()
-    released(world)
+    world.stands(DIGEST)
     with pytest.raises(MalformedError, match="status"):
         world.sends(inspector(recorded, status="CLOSED"))
     assert world.sends(inspector(recorded, resources=[{"type": "AWS_EC2_INSTANCE"}])) == "no image of ours"

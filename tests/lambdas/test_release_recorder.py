@@ -29,6 +29,7 @@ from recorder_world import (
     ASKING,
     BEFORE,
     COMMIT,
+    CURRENT,
     DEPLOYED,
     DIGEST,
     EXECUTION,
@@ -73,7 +74,7 @@ def asked(world: World) -> World:
 def test_before_the_approval_there_is_a_record_for_its_link(world: World) -> None:
     said = asked(world).ask()
     assert said == f"recorded as asked: {RECORD}"
-    assert sorted(key for key in world.s3.objects if key.startswith("releases/")) == [PAGE, RECORD]
+    assert sorted(key for key in world.s3.objects if key.startswith("releases/")) == [PAGE, RECORD, CURRENT]
     record = world.record
     assert record["schema"] == 1
     assert (record["outcome"], record["reason"], record["ended"], record["seconds"]) == ("asked", "", "", None)

@@ -332,6 +332,7 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
             for scope in scopes
         ],
         "released": [f"releases/{name}/{EXECUTION}" for name in delivered],
+        "current": [f"releases/{name}/current.json" for name in delivered],
         "sboms": [
             f"reports/{name}/{EXECUTION}/grype-image/sbom.cdx.json"
             for name, one in delivered.items()
@@ -355,6 +356,7 @@ def variables_of(emitted: Any, policies: Policies, role: RolePolicies | None = N
         "flags": {
             "security_hub": settings.singletons.security_hub != "none",
             "delivered": bool(delivered),
+            "not_delivered": not delivered,
             "pushed": bool(pushed),
             "not_pushed": not pushed,
             "grype": any("grype" in one.scanners for one in delivered.values()),

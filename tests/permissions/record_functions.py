@@ -278,10 +278,11 @@ def notifier() -> Iterator[tuple[Any, Context]]:
             yield event(name, **named), Context()
     for registry in given["registries"]:
         image = {"repository-name": registry, "image-digest": notifier_world.DIGEST}
-        world.codepipeline.actions = [
-            notifier_world.action("Production", "deploy"),
-            notifier_world.action("Build", "seal", digest=notifier_world.DIGEST),
-        ]
+        pipeline = next(name for name, one in policy["pipelines"].items() if one["registry"] == registry)
+        world.stands(notifier_world.DIGEST)
+        body, _, at = world.bucket.objects.pop("releases/payments/current.json")
+        stands = body.decode().replace('"pipeline": "payments"', f'"pipeline": "{pipeline}"')
+        world.bucket.put(f"releases/{pipeline}/current.json", stands.encode(), at)
         yield event("ecr_image_scan", **image), Context()
     yield event("scheduled_event"), Context()
 

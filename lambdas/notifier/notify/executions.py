@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
-from common.contract import COMMIT, DIGEST, LINE
+from common.contract import COMMIT, LINE
+from common.executions import Attempt, PipelineExecutions
 
-PAGE_LIMIT: Final = 20  # of 100 actions each: an execution has about 20, and each retry of a stage adds a few
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SOURCE: Final = "Source"  # the source action's output artifact in every pipeline
-# The last action of a delivery: who has come so far is released. modules/stages.py
-_RELEASED: Final = ("Production", "deploy")
-_SEALED: Final = ("Build", "seal")
 
 
 class CodePipeline(Protocol):
@@ -36,28 +33,6 @@ class Execution:
     words: str = ""
     branch: str = ""
     trigger: str = ""
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One run of one action. ``reason``: why it failed, in the service's or the guard's words. ``summary``: of an approval,
-    what the approver wrote. ``updated_by``: who answered it."""
-
-    execution: str
-    stage: str
-    action: str
-    status: str
-    category: str
-    started: datetime
-    reason: str = ""
-    summary: str = ""
-    updated_by: str = ""
-    digest: str = ""
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Stage and action."""
-        return self.stage, self.action
 
 
 @dataclass(frozen=True)
@@ -88,48 +63,13 @@ class Executions:
     def failed(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
         """Actions whose latest run has failed, the earliest first."""
         latest: dict[tuple[str, str], Attempt] = {}
-        for one in self._attempts(pipeline, {"filter": {"pipelineExecutionId": execution}}):
-            if one.execution == execution and one.started >= latest.get(one.place, one).started:
-                latest[one.place] = one
-        return tuple(sorted((one for one in latest.values() if one.status == "Failed"), key=lambda one: one.started))
-
-    def released(self, pipeline: str) -> tuple[str, str] | None:
-        """Execution and image digest of what was deployed to production last; None if nothing was in the history that is
-        looked at, or the image is not known."""
-        found = [one for one in self._attempts(pipeline, {}) if one.place == _RELEASED and one.status == "Succeeded"]
-        if not found:
-            return None
-        execution = max(found, key=lambda one: one.started).execution
-        seals = [
-            one
-            for one in self._attempts(pipeline, {"filter": {"pipelineExecutionId": execution}})
-            if one.place == _SEALED and one.execution == execution and one.digest
-        ]
-        return (execution, max(seals, key=lambda one: one.started).digest) if seals else None
-
-    def _attempts(self, pipeline: str, chosen: Mapping[str, object]) -> Iterator[Attempt]:
-        more: dict[str, object] = {}
-        for _ in range(PAGE_LIMIT):
-            page = self.codepipeline.list_action_executions(pipelineName=pipeline, **chosen, **more)
-            yield from map(_attempt, page["actionExecutionDetails"])
-            if not page.get("nextToken"):
-                return
-            more = {"nextToken": page["nextToken"]}
+        for one in PipelineExecutions(self.codepipeline).attempts(pipeline, execution):
+            place = (one.stage, one.action)
+            if began(one) >= began(latest.get(place, one)):
+                latest[place] = one
+        return tuple(sorted((one for one in latest.values() if one.status == "Failed"), key=began))
 
 
-def _attempt(detail: Mapping[str, Any]) -> Attempt:
-    given, output = detail.get("input", {}), detail.get("output", {})
-    result = output.get("executionResult", {})
-    digest = output.get("outputVariables", {}).get("DIGEST", "")
-    return Attempt(
-        execution=str(detail["pipelineExecutionId"]),
-        stage=str(detail["stageName"]),
-        action=str(detail["actionName"]),
-        status=str(detail.get("status", "")),
-        category=str(given.get("actionTypeId", {}).get("category", "")),
-        started=detail.get("startTime") or _EARLIEST,
-        reason=str(result.get("errorDetails", {}).get("message", "")),
-        summary=str(result.get("externalExecutionSummary", "")),
-        updated_by=str(detail.get("updatedBy", "")),
-        digest=digest if DIGEST.fullmatch(digest) else "",
-    )
+def began(attempt: Attempt) -> datetime:
+    """When it began; long ago if CodePipeline does not say."""
+    return attempt.started or _EARLIEST

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from common.contract import SCOPES, Record, Verdict, folder, verdict_key
+from common.executions import Attempt
 from common.policy import PipelinePolicy
 from common.strict import MalformedError
-from notify.executions import Attempt
+from notify.executions import began
 from notify.service import Notifier
 from notify.text import Message, foreign
 from notify.worst import worst
@@ -87,7 +88,7 @@ def _gates(notifier: Notifier, name: str, execution: str, failed: Attempt) -> It
         try:
             found = notifier.store.read(verdict_key(name, execution, failed.action, scope), RECORD_LIMIT)
             # S3 says when in whole seconds: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
-            if found is None or found.modified < failed.started.replace(microsecond=0):
+            if found is None or found.modified < began(failed).replace(microsecond=0):
                 continue
             record = Record.parse(found.data)
         except MalformedError:  # the guard refuses such a record, and says so
@@ -111,10 +112,10 @@ def _worst(notifier: Notifier, gate: _Gate) -> list[str]:
 
 def _reason(failed: Attempt) -> str:
     if failed.category == "Approval":
-        who = foreign(failed.updated_by, 200)
-        words = foreign(failed.summary or failed.reason, 200)
+        who = foreign(failed.updated_by or "", 200)
+        words = foreign(failed.summary or failed.error or "", 200)
         said = f', saying: "{words}"' if words else ""
         return f"not approved{f' by {who}' if who else ''}{said}"
-    reason = failed.reason or failed.summary or "CodePipeline says no reason; its log does"
+    reason = failed.error or failed.summary or "CodePipeline says no reason; its log does"
     # A build's own last words stand behind what CodeBuild and CodePipeline say around them.
     return foreign(reason.rpartition("; error: ")[2], REASON_LIMIT)

@@ -1,7 +1,7 @@
-"""What scans find later in the image that was released last.
+"""What scans find later in the image that was released last, or that waits for an approval.
 
-Told is the image that production runs: the one of the newest execution whose deployment to production has succeeded. While
-an execution runs, its own gate speaks of its image; an image that was never released, or was replaced, troubles nobody.
+The release recorder keeps which images these are (lambdas/common/releases.py). Before, an execution's own gate speaks of its
+image; an image that was refused, or was replaced, troubles nobody.
 
 https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
 https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
@@ -10,11 +10,14 @@ https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Final
 
 from common import strict
 from common.contract import COUNT_LIMIT, DIGEST, LINE
 from common.policy import REGISTRY, SEVERITIES
+from common.releases import SIZE_LIMIT, Current, current_key
+from common.strict import MalformedError
 from notify.event import Event
 from notify.service import Notifier, execution_key
 from notify.text import Message, foreign
@@ -68,26 +71,70 @@ def finding(notifier: Notifier, event: Event) -> str:
     return "; ".join(said) or "no image of ours"
 
 
+@dataclass(frozen=True)
+class _Use:
+    """What an image is to people. ``execution``: "" if it is not known. ``image``, ``headline``, ``what_now``: words of the
+    message; ``perhaps``: why it is not known."""
+
+    execution: str
+    image: str
+    headline: str
+    what_now: str
+    perhaps: str = ""
+
+
+def _use(notifier: Notifier, name: str, digest: str) -> _Use | None:
+    """None if the image concerns nobody. What cannot be read is told as if it did: rather once too often than never."""
+    try:
+        found = notifier.store.read(current_key(name), SIZE_LIMIT)
+        current = Current.parse(found.data, name) if found else Current(name)
+    except MalformedError as error:
+        return _Use(
+            "",
+            f"an image of {name}",
+            f"An image that {name} has built, released perhaps, has findings now",
+            f"look at the run that was released last, and put {current_key(name)} right (docs/records.md)",
+            f"which image is released cannot be read: {error}",
+        )
+    if current.released and current.released.digest == digest:
+        return _Use(
+            current.released.execution,
+            f"the released image of {name}",
+            f"What {name} has released has findings now",
+            "mend it by a new commit; production goes on as it is until then",
+        )
+    asked = [one for one in current.asked if one.digest == digest]
+    if asked:
+        return _Use(
+            asked[-1].execution,
+            f"the image that {name} asks to release",
+            f"The image that {name} asks to release has findings now, which its gates have not seen",
+            "who approves it should know; production takes it if they approve",
+        )
+    return None
+
+
 def _tell(
     notifier: Notifier, event: Event, name: str, digest: str, cause: str, found: str, rows: list[tuple[str, str]]
 ) -> str:  # fmt: skip
     policy = notifier.policy.pipelines[name]
-    released = notifier.executions.released(policy.name)
-    if released is None or released[1] != digest:
-        return f"{name}: {digest} is not the image that was released last"
-    execution, registry = released[0], str(policy.registry)
+    use = _use(notifier, name, digest)
+    if use is None:
+        return f"{name}: {digest} is neither released nor asked to be"
+    registry = str(policy.registry)
     return notifier.tell_once(
-        execution_key(name, execution, cause),
+        execution_key(name, use.execution or digest.removeprefix("sha256:"), cause),
         event,
         notifier.audience.pipelines[name].topic,
         lambda: Message.of(
-            f"{notifier.audience.project}: the released image of {name} has findings: {found}",
-            f"What {name} has released has findings now: {found}.",
+            f"{notifier.audience.project}: {use.image} has findings: {found}",
+            f"{use.headline}: {found}.",
             [
                 *rows,
                 ("Image", f"{registry}@{digest}"),
-                ("What now", "mend it by a new commit; production goes on as it is until then"),
-                *notifier.about(policy, execution),
+                ("Not sure", use.perhaps),
+                ("What now", use.what_now),
+                *(notifier.about(policy, use.execution) if use.execution else ()),
                 ("Scan", notifier.console.image(registry, digest)),
             ],
         ),
@@ -98,7 +145,7 @@ def _pipeline(notifier: Notifier, registry: str) -> str:
     for name, policy in notifier.policy.pipelines.items():
         if policy.registry == registry:
             return name
-    raise strict.MalformedError(f"no pipeline of policy.json delivers to {strict.shown(registry)}")
+    raise MalformedError(f"no pipeline of policy.json delivers to {strict.shown(registry)}")
 
 
 def _image(resource: object) -> Mapping[str, object] | None:

@@ -5,28 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from common import console
 from notify.audience import Place
 
 
 @dataclass(frozen=True)
 class Console:
-    """The console of one account and region. https://docs.aws.amazon.com/general/latest/gr/aws-general.html"""
+    """The console of one account and region; what other functions link to is in lambdas/common/console.py."""
 
     place: Place
 
-    @property
-    def host(self) -> str:
-        """As modules/approval.py has it; a test holds the two together."""
-        region = self.place.region
-        if region.startswith("cn-"):
-            return "console.amazonaws.cn"
-        if region.startswith("us-gov-"):
-            return "console.amazonaws-us-gov.com"
-        return f"{region}.console.aws.amazon.com"
-
     def execution(self, pipeline: str, execution: str) -> str:
         """One run of a pipeline (its name in AWS)."""
-        return self._page(f"codesuite/codepipeline/pipelines/{quote(pipeline)}/executions/{execution}/visualization")
+        return console.execution(self.place.region, pipeline, execution)
 
     def build(self, project: str, build: str) -> str:
         """One build; ``build``: ``<project>:<id>``."""
@@ -41,7 +32,7 @@ class Console:
 
     def object(self, bucket: str, key: str) -> str:
         """One object in S3, to look at or download."""
-        return f"{self._page(f's3/object/{quote(bucket)}')}&prefix={quote(key)}"
+        return console.s3_object(self.place.region, bucket, key)
 
     def config_rule(self, name: str) -> str:
         """One rule of AWS Config, with what it found."""
@@ -52,4 +43,4 @@ class Console:
         return f"{self._page('sns/v3/home')}#/topic/{arn}"
 
     def _page(self, path: str) -> str:
-        return f"https://{self.host}/{path}?region={self.place.region}"
+        return f"https://{console.host(self.place.region)}/{path}?region={self.place.region}"

@@ -20,6 +20,7 @@ from common.contract import AN_EXECUTION, EXECUTION, LINE
 from common.policy import PipelinePolicy
 from notify import failures
 from notify.event import Event
+from notify.executions import began
 from notify.service import Notifier, execution_key
 from notify.text import Message, foreign
 
@@ -90,7 +91,7 @@ def _unnumbered(notifier: Notifier, policy: PipelinePolicy, execution: str, stag
     """A mark for the failure of an attempt without a number: the same for its stage's event and its pipeline's, another for
     each retry. Where CodePipeline names no failed action it is the event's own: told twice is better than never."""
     failed = failures.failed_actions(notifier, policy.name, execution, stage)
-    started = [one.started for one in failed if stage in ("", one.stage)]
+    started = [began(one) for one in failed if stage in ("", one.stage)]
     return f"began-{_stamp(max(started))}" if started else f"event-{event.id}"
 
 

@@ -32,7 +32,7 @@ _SUCCEEDED: Final = "Succeeded"
 _SOURCE, _SEAL = ("Source", "Source"), ("Build", "seal")
 _APPROVE: Final = ("Staging", "approve")
 RECORD: Final = ("Staging", "record")
-_DEPLOY: Final = ("Production", "deploy")
+DEPLOY: Final = ("Production", "deploy")
 _GUARD: Final = "guard"
 TEXT: Final = 2000
 
@@ -56,7 +56,7 @@ def running(state: State) -> bool:
 
 def concerns(attempts: Sequence[Attempt]) -> bool:
     """Whether it is a release: one was asked for, or something of it has reached production."""
-    return any((one.stage, one.action) == RECORD or one.stage == _DEPLOY[0] for one in attempts)
+    return any((one.stage, one.action) == RECORD or one.stage == DEPLOY[0] for one in attempts)
 
 
 def build(
@@ -110,7 +110,7 @@ def latest(attempts: Sequence[Attempt], place: tuple[str, str]) -> Attempt | Non
 
 
 def _outcome(state: State, attempts: Sequence[Attempt]) -> tuple[str, str]:
-    approve, deploy = latest(attempts, _APPROVE), latest(attempts, _DEPLOY)
+    approve, deploy = latest(attempts, _APPROVE), latest(attempts, DEPLOY)
     if running(state):
         approved = approve is not None and approve.status == _SUCCEEDED
         return (model.APPROVED if approved else model.ASKED), ""
@@ -192,7 +192,7 @@ def _seconds(
 ) -> int | None:
     """From the first push of the commit to the delivered branch until production runs it; where no push is recorded, from the
     beginning of the execution, which follows the push by seconds."""
-    deploy = latest(attempts, _DEPLOY)
+    deploy = latest(attempts, DEPLOY)
     if outcome != model.RELEASED or deploy is None or deploy.updated is None:
         return None
     times = [datetime.fromisoformat(one.time).astimezone(UTC) for one in pushes if one.branch == pipeline.branch]

@@ -11,8 +11,10 @@ from common import strict
 from common.contract import AN_EXECUTION, EXECUTION, PIPELINE, SCHEMA
 from common.executions import Attempt
 from common.policy import AWS_NAME, PipelinePolicy, Policy
+from common.releases import Current, current_key
 from common.strict import MalformedError, shown
 from recorder import evidence, release
+from recorder.current import follow
 from recorder.evidence import Records
 from recorder.executions import State
 from recorder.model import RELEASED, Release, folder
@@ -153,6 +155,8 @@ class Recorder:
             before, etag = self.store.load(key)
             made = self._look(name, pipeline, execution)
             body = made.as_bytes()
+            # First: if the record cannot be written then, all of it is done again, and nothing is left out.
+            self._follow(made)
             try:
                 if body != before:
                     etag = self.store.save(key, body, etag)
@@ -161,6 +165,23 @@ class Recorder:
             self.store.write_page(page, render(made, self.region, self.store.bucket))
             if self.store.load(key)[1] == etag:
                 return made, _outcome_of(before)
+        raise NotRecordedError(f"{key} is written by others all the time")
+
+    def _follow(self, made: Release) -> None:
+        """Keeps what the pipeline has released and asks to release. One that cannot be read is an error, not a new one: it would
+        say of an image in production that nobody uses it."""
+        key = current_key(made.pipeline)
+        for _ in range(_TRIES):
+            data, etag = self.store.load(key)
+            before = Current(made.pipeline) if data is None else Current.parse(data, made.pipeline)
+            after = follow(before, made)
+            if after == before:
+                return
+            try:
+                self.store.save(key, after.as_bytes(), etag)
+            except ConflictError:
+                continue
+            return
         raise NotRecordedError(f"{key} is written by others all the time")
 
     def _look(self, name: str, pipeline: PipelinePolicy, execution: str) -> Release:
