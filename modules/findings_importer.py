@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from cdktf import TerraformStack
 
 from modules.account import Account
 from modules.encryption import Key
-from modules.events import DeadLetters, Rule
+from modules.event_function import EventRule, event_function
 from modules.function import Function
 from modules.iam import Statement, allow
 from modules.notifications import Topic
@@ -72,12 +70,12 @@ class FindingsImporter:
         rules = [
             *(_image_events(registries) if registries else ()),
             _branch_event(
-                "branch_deleted", "A branch is gone: its findings are archived", repositories, "referenceDeleted"
+                "branch-deleted", "A branch is gone: its findings are archived", repositories, "referenceDeleted"
             ),
             *(
                 [
                     _branch_event(
-                        "branch_pushed",
+                        "branch-pushed",
                         "A push to a delivered repository: who pushed may not approve",
                         pushed,
                         "referenceCreated",
@@ -88,21 +86,14 @@ class FindingsImporter:
                 else ()
             ),
         ]
-        dead_letters = DeadLetters(
-            scope,
-            "importer_dead_letters",
-            account=account,
-            key=key,
-            purpose=f"{IMPORTER}-dead-letters",
-            rules=[account.names.rule(rule.purpose) for rule in rules],
-            alarm_topic_arn=alarms.arn,
-        )
-        function = Function(
+        function = event_function(
             scope,
             "importer",
             account=account,
             key=key,
             scratch=scratch,
+            alarms=alarms,
+            rules=rules,
             purpose=IMPORTER,
             description="Judges scanner reports and records the verdicts",
             package=package,
@@ -144,39 +135,15 @@ class FindingsImporter:
             timeout_seconds=900,
             # A report of 64 MiB, the largest that is read, and its inventory.
             memory_mb=2048,
-            dead_letters=dead_letters,
         )
         for pipeline, ids in scanners.items():
             for scanner in ids:
                 function.add_alias(gate_alias(pipeline, scanner))
-        for rule in rules:
-            Rule(
-                scope,
-                rule.id,
-                account=account,
-                purpose=rule.purpose,
-                description=rule.description,
-                pattern=rule.pattern,
-                target_arn=function.arn,
-                dead_letters=dead_letters,
-            )
-            function.allow_rule(rule.id, f"${{aws_cloudwatch_event_rule.{rule.id}.arn}}")
 
 
-@dataclass(frozen=True)
-class _EventRule:
-    """An event that the importer hears of."""
-
-    id: str
-    purpose: str
-    description: str
-    pattern: Mapping[str, Any]
-
-
-def _image_events(registries: Sequence[str]) -> list[_EventRule]:
+def _image_events(registries: Sequence[str]) -> list[EventRule]:
     return [
-        _EventRule(
-            "ecr_scan_event",
+        EventRule(
             "ecr-image-scan",
             "A basic ECR image scan of a delivered image has ended",
             # https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
@@ -185,9 +152,9 @@ def _image_events(registries: Sequence[str]) -> list[_EventRule]:
                 "detail-type": ["ECR Image Scan"],
                 "detail": {"repository-name": list(registries)},
             },
+            address="ecr_scan_event",
         ),
-        _EventRule(
-            "inspector_event",
+        EventRule(
             "inspector-finding",
             "Inspector has found something in a delivered image",
             # https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html
@@ -198,11 +165,12 @@ def _image_events(registries: Sequence[str]) -> list[_EventRule]:
                     "resources": {"details": {"awsEcrContainerImage": {"repositoryName": list(registries)}}},
                 },
             },
+            address="inspector_event",
         ),
     ]
 
 
-def _branch_event(id_: str, description: str, repositories: Sequence[Repository], *events: str) -> _EventRule:
+def _branch_event(purpose: str, description: str, repositories: Sequence[Repository], *events: str) -> EventRule:
     """https://docs.aws.amazon.com/codecommit/latest/userguide/monitoring-events.html"""
     pattern = {
         "source": ["aws.codecommit"],
@@ -210,7 +178,7 @@ def _branch_event(id_: str, description: str, repositories: Sequence[Repository]
         "resources": sorted({repository.arn for repository in repositories}),
         "detail": {"event": list(events), "referenceType": ["branch"]},
     }
-    return _EventRule(id_, id_.replace("_", "-"), description, pattern)
+    return EventRule(purpose, description, pattern)
 
 
 def _allow_security_hub(account: Account) -> list[Statement]:

@@ -9,15 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from cdktf import TerraformStack
 
 from modules.account import Account
 from modules.encryption import Key
-from modules.events import DeadLetters, Rule, Schedule
+from modules.event_function import EventRule, event_function
 from modules.findings_importer import PUSHES
-from modules.function import Function
 from modules.function_alarms import watch_subscriptions
 from modules.iam import allow
 from modules.notifications import Topic
@@ -27,24 +25,6 @@ from modules.storage import Bucket, allow_objects
 NOTIFIER = "notifier"
 # What was told, so that it is told once; the notifier alone writes there.
 NOTIFIED = "notified/*"
-
-
-@dataclass(frozen=True)
-class NotifierRule:
-    """An event that the notifier hears of. ``purpose``: part of the rule's name, of letters, digits and hyphens; ``pattern``:
-    see https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-event-patterns.html
-
-    The function finds who handles the event by its ``source`` and ``detail-type``: lambdas/notifier/notify/registry.py.
-    """
-
-    purpose: str
-    description: str
-    pattern: Mapping[str, Any]
-
-    @property
-    def id(self) -> str:
-        """The rule's name in Terraform."""
-        return self.purpose.replace("-", "_")
 
 
 @dataclass(frozen=True)
@@ -80,32 +60,29 @@ class Audience:
 
 
 class Notifier:
-    """The function, its rules and its schedule. ``more``: rules of others beside its own.
+    """The function, its rules and its schedule. ``more``: rules of others beside its own. The function finds who handles an
+    event by its ``source`` and ``detail-type``: lambdas/notifier/notify/registry.py.
 
     ``pushed``: whether the importer records who pushed. ``package``: with policy.json and notify.json in it.
     """
 
     def __init__(
         self, scope: TerraformStack, *, account: Account, key: Key, reports: Bucket, audience: Audience, pushed: bool,
-        package: bytes, scratch: Path, more: Sequence[NotifierRule] = (),
+        package: bytes, scratch: Path, more: Sequence[EventRule] = (),
     ) -> None:  # fmt: skip
-        rules = [*_rules(audience), *more]
-        schedule = "notifier-schedule"
-        dead_letters = DeadLetters(
-            scope,
-            "notifier_dead_letters",
-            account=account,
-            key=key,
-            purpose=f"{NOTIFIER}-dead-letters",
-            rules=[account.names.rule(purpose) for purpose in (*(rule.purpose for rule in rules), schedule)],
-            alarm_topic_arn=audience.project.arn,
+        schedule = EventRule(
+            "notifier-schedule",
+            "Looks every hour who has confirmed their subscription, and which waivers end",
+            schedule="rate(1 hour)",
         )
-        function = Function(
+        function = event_function(
             scope,
             "notifier",
             account=account,
             key=key,
             scratch=scratch,
+            alarms=audience.project,
+            rules=[*_rules(audience), *more, schedule],
             purpose=NOTIFIER,
             description="Tells people of runs that failed, findings in what is released, and what nobody hears",
             package=package,
@@ -142,31 +119,7 @@ class Notifier:
             timeout_seconds=45,
             # The findings of one scan, which are read whole.
             memory_mb=512,
-            dead_letters=dead_letters,
         )
-        for rule in rules:
-            Rule(
-                scope,
-                rule.id,
-                account=account,
-                purpose=rule.purpose,
-                description=rule.description,
-                pattern=rule.pattern,
-                target_arn=function.arn,
-                dead_letters=dead_letters,
-            )
-            function.allow_rule(rule.id, f"${{aws_cloudwatch_event_rule.{rule.id}.arn}}")
-        Schedule(
-            scope,
-            "notifier_schedule",
-            account=account,
-            purpose=schedule,
-            description="Looks every hour who has confirmed their subscription, and which waivers end",
-            expression="rate(1 hour)",
-            target_arn=function.arn,
-            dead_letters=dead_letters,
-        )
-        function.allow_rule("notifier_schedule", "${aws_cloudwatch_event_rule.notifier_schedule.arn}")
         watch_subscriptions(
             scope,
             account=account,
@@ -176,11 +129,11 @@ class Notifier:
         )
 
 
-def _rules(audience: Audience) -> list[NotifierRule]:
+def _rules(audience: Audience) -> list[EventRule]:
     names = [told.name for told in audience.pipelines.values()]
     registries = _registries(audience)
     rules = [
-        NotifierRule(
+        EventRule(
             "pipeline-ended",
             "A run of one of this project's pipelines has ended",
             # https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
@@ -191,7 +144,7 @@ def _rules(audience: Audience) -> list[NotifierRule]:
                 "detail": {"state": ["FAILED", "STOPPED", "CANCELED", "SUCCEEDED"], "pipeline": names},
             },
         ),
-        NotifierRule(
+        EventRule(
             "stage-failed",
             "A stage of one of this project's pipelines has failed",
             {
@@ -200,7 +153,7 @@ def _rules(audience: Audience) -> list[NotifierRule]:
                 "detail": {"state": ["FAILED"], "pipeline": names},
             },
         ),
-        NotifierRule(
+        EventRule(
             "build-by-hand",
             "Somebody has started a build outside of this project's pipelines",
             # https://docs.aws.amazon.com/codebuild/latest/userguide/sample-build-notifications-ref.html
@@ -221,7 +174,7 @@ def _rules(audience: Audience) -> list[NotifierRule]:
     ]
     if registries:
         rules += [
-            NotifierRule(
+            EventRule(
                 "released-image-scanned",
                 "A basic ECR image scan of a delivered image has ended",
                 # https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html
@@ -231,7 +184,7 @@ def _rules(audience: Audience) -> list[NotifierRule]:
                     "detail": {"scan-status": ["COMPLETE"], "repository-name": registries},
                 },
             ),
-            NotifierRule(
+            EventRule(
                 "released-image-finding",
                 "Inspector has found something in a delivered image",
                 # https://docs.aws.amazon.com/inspector/latest/user/eventbridge-integration.html

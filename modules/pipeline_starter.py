@@ -16,6 +16,7 @@ from cdktf_cdktf_provider_aws.cloudwatch_event_target import CloudwatchEventTarg
 
 from modules.account import Account
 from modules.encryption import Key
+from modules.event_function import EventRule, listen
 from modules.events import DeadLetters, Rule
 from modules.function import Function
 from modules.iam import Role, allow
@@ -53,17 +54,13 @@ def start_by_function(
         timeout_seconds=60,
         dead_letters=dead_letters,
     )
-    Rule(
-        scope,
-        "commit_event",
-        account=account,
-        purpose=purpose,
-        description=f"A commit on a watched branch of {repository.name}",
-        pattern=repository.commit_pattern(branches),
-        target_arn=function.arn,
-        dead_letters=dead_letters,
+    rule = EventRule(
+        purpose,
+        f"A commit on a watched branch of {repository.name}",
+        repository.commit_pattern(branches),
+        address="commit_event",
     )
-    function.allow_rule("commit_event", "${aws_cloudwatch_event_rule.commit_event.arn}")
+    listen(scope, function, [rule], account=account, dead_letters=dead_letters)
 
 
 def start_by_event(

@@ -11,9 +11,8 @@ from modules.account import Account
 from modules.actions import EXECUTION
 from modules.approval import console_host
 from modules.encryption import Key
-from modules.events import DeadLetters, Rule
+from modules.event_function import EventRule, event_function
 from modules.findings_importer import ANSWER_JOB, PUSHES
-from modules.function import Function
 from modules.iam import allow
 from modules.notifications import Topic
 from modules.storage import Bucket, allow_objects
@@ -22,7 +21,6 @@ RECORDER = "release-recorder"
 RELEASES = "releases/*"  # objects that the recorder alone may write
 # Of each delivery pipeline, what is released and what asks to be: lambdas/common/releases.py.
 CURRENT = "releases/*/current.json"
-_RULE = "release-ended"
 # Of an execution, all its ends: https://docs.aws.amazon.com/codepipeline/latest/userguide/detect-state-changes-cloudwatch-events.html
 _ENDS = ("SUCCEEDED", "FAILED", "STOPPED", "SUPERSEDED", "CANCELED")
 
@@ -54,25 +52,27 @@ class ReleaseRecorder:
         package: bytes,
         scratch: Path,
     ) -> None:
-        dead_letters = DeadLetters(
-            scope,
-            "recorder_dead_letters",
-            account=account,
-            key=key,
-            purpose=f"{RECORDER}-dead-letters",
-            rules=[account.names.rule(_RULE)],
-            alarm_topic_arn=alarms.arn,
-        )
         evidence = ["reports/*/verdict.json", "reports/*/findings.json", *([PUSHES] if pushed else [])]
         if sbom:
             evidence.append("reports/*/grype-image/sbom.cdx.json")
         names = [account.names.pipeline(name) for name in pipelines]
-        function = Function(
+        ended = EventRule(
+            "release-ended",
+            "An execution of a delivery pipeline has ended: its release's record is finished",
+            {
+                "source": ["aws.codepipeline"],
+                "detail-type": ["CodePipeline Pipeline Execution State Change"],
+                "detail": {"state": list(_ENDS), "pipeline": names},
+            },
+        )
+        event_function(
             scope,
             "recorder",
             account=account,
             key=key,
             scratch=scratch,
+            alarms=alarms,
+            rules=[ended],
             purpose=RECORDER,
             description="Writes down what each release was made of, who approved it, and how it ended",
             package=package,
@@ -94,20 +94,4 @@ class ReleaseRecorder:
             ],
             timeout_seconds=180,
             memory_mb=512,
-            dead_letters=dead_letters,
         )
-        Rule(
-            scope,
-            "release_ended",
-            account=account,
-            purpose=_RULE,
-            description="An execution of a delivery pipeline has ended: its release's record is finished",
-            pattern={
-                "source": ["aws.codepipeline"],
-                "detail-type": ["CodePipeline Pipeline Execution State Change"],
-                "detail": {"state": list(_ENDS), "pipeline": names},
-            },
-            target_arn=function.arn,
-            dead_letters=dead_letters,
-        )
-        function.allow_rule("release_ended", "${aws_cloudwatch_event_rule.release_ended.arn}")

@@ -13,7 +13,8 @@ from modules.account import Account
 from modules.approval import console_host
 from modules.build_project import BuildProject
 from modules.encryption import Key
-from modules.events import DeadLetters, Rule
+from modules.event_function import EventRule, listen
+from modules.events import DeadLetters
 from modules.function import Function
 from modules.iam import allow
 from modules.review_build import PLANS
@@ -84,19 +85,15 @@ def comment_on_pull_requests(
         memory_mb=2048,
         dead_letters=dead_letters,
     )
-    Rule(
-        scope,
-        "plan_ended",
-        account=account,
-        purpose=rule_purpose(review),
-        description=f"A build of {project.name} has ended, well or not",
+    rule = EventRule(
+        rule_purpose(review),
+        f"A build of {project.name} has ended, well or not",
         # https://docs.aws.amazon.com/codebuild/latest/userguide/sample-build-notifications-ref.html
-        pattern={
+        {
             "source": ["aws.codebuild"],
             "detail-type": ["CodeBuild Build State Change"],
             "detail": {"build-status": list(ENDED), "project-name": [project.name]},
         },
-        target_arn=function.arn,
-        dead_letters=dead_letters,
+        address="plan_ended",
     )
-    function.allow_rule("plan_ended", "${aws_cloudwatch_event_rule.plan_ended.arn}")
+    listen(scope, function, [rule], account=account, dead_letters=dead_letters)

@@ -10,8 +10,8 @@ from modules.audit_pattern import caller
 from modules.audit_trail import AuditTrail
 from modules.compliance import Recorder, make_rules
 from modules.encryption import Key
+from modules.event_function import EventRule
 from modules.notifications import Topic
-from modules.notifier import NotifierRule
 from modules.storage import Bucket
 from stacks.base import BaseStack
 from stacks.settings import DeliveryPipeline, Settings
@@ -59,14 +59,14 @@ def make_compliance(stack: BaseStack, settings: Settings, key: Key) -> None:
         make_rules(stack, account=account, privileged=privileged, after=after)
 
 
-def compliance_events(settings: Settings) -> list[NotifierRule]:
+def compliance_events(settings: Settings) -> list[EventRule]:
     """What the notifier hears of AWS Config: this project's rules, and those that hold production."""
     own = [{"prefix": f"{settings.project}-"}] if settings.compliance.rules == "make" else []
     named = [name for name in settings.compliance.hold_production if not (own and name.startswith(own[0]["prefix"]))]
     if not own and not named:
         return []
     return [
-        NotifierRule(
+        EventRule(
             "compliance-changed",
             "What a rule of AWS Config looks at has become compliant, or is it no more",
             # https://docs.aws.amazon.com/config/latest/developerguide/monitor-config-with-cloudwatchevents.html
