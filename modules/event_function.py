@@ -11,7 +11,7 @@ from cdktf import TerraformStack
 
 from modules.account import Account
 from modules.encryption import Key
-from modules.events import DeadLetters, Rule, Schedule
+from modules.events import DeadLetters, Rule
 from modules.function import Function
 from modules.iam import Statement
 from modules.notifications import Topic
@@ -29,7 +29,7 @@ class EventRule:
     purpose: str
     description: str
     pattern: Mapping[str, Any] | None = None
-    schedule: str = ""
+    schedule: str | None = None
     address: str = ""
 
     @property
@@ -43,28 +43,17 @@ def listen(
 ) -> None:  # fmt: skip
     """Let each of ``rules``, and no other, call the function."""
     for rule in rules:
-        if rule.pattern is None:
-            Schedule(
-                scope,
-                rule.id,
-                account=account,
-                purpose=rule.purpose,
-                description=rule.description,
-                expression=rule.schedule,
-                target_arn=function.arn,
-                dead_letters=dead_letters,
-            )
-        else:
-            Rule(
-                scope,
-                rule.id,
-                account=account,
-                purpose=rule.purpose,
-                description=rule.description,
-                pattern=rule.pattern,
-                target_arn=function.arn,
-                dead_letters=dead_letters,
-            )
+        Rule(
+            scope,
+            rule.id,
+            account=account,
+            purpose=rule.purpose,
+            description=rule.description,
+            pattern=rule.pattern,
+            schedule=rule.schedule,
+            target_arn=function.arn,
+            dead_letters=dead_letters,
+        )
         function.allow_rule(rule.id, f"${{aws_cloudwatch_event_rule.{rule.id}.arn}}")
 
 

@@ -98,16 +98,17 @@ class DeadLetters:
 
 
 class Rule:
-    """An event rule with one target.
+    """A rule of events (``pattern``) or of the clock (``schedule``), with one target.
 
     A pipeline or a build project as target needs ``role_arn``; a Lambda function, SNS topic or SQS queue must have none: they take a
     resource policy. https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-resource-based.html
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
     """
 
     def __init__(
-        self, scope: TerraformStack, id_: str, *, account: Account, purpose: str, description: str,
-        pattern: Mapping[str, Any], target_arn: str, role_arn: str | None = None, dead_letters: DeadLetters | None = None,
-        input_transformer: CloudwatchEventTargetInputTransformer | None = None,
+        self, scope: TerraformStack, id_: str, *, account: Account, purpose: str, description: str, target_arn: str,
+        pattern: Mapping[str, Any] | None = None, schedule: str | None = None, role_arn: str | None = None,
+        dead_letters: DeadLetters | None = None, input_transformer: CloudwatchEventTargetInputTransformer | None = None,
     ) -> None:  # fmt: skip
         self.name = account.names.rule(purpose)
         self.arn = account.arn("events", f"rule/{self.name}")
@@ -116,46 +117,22 @@ class Rule:
             id_,
             name=self.name,
             description=description,
-            event_pattern=json.dumps(pattern, sort_keys=True),
+            event_pattern=None if pattern is None else json.dumps(pattern, sort_keys=True),
+            schedule_expression=schedule,
         )
-        _target(scope, id_, target_arn, dead_letters, role_arn, input_transformer)
-
-
-class Schedule:
-    """An event rule that fires by the clock, with one target.
-
-    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-scheduled-rule-pattern.html
-    """
-
-    def __init__(
-        self, scope: TerraformStack, id_: str, *, account: Account, purpose: str, description: str, expression: str,
-        target_arn: str, dead_letters: DeadLetters,
-    ) -> None:  # fmt: skip
-        CloudwatchEventRule(
+        CloudwatchEventTarget(
             scope,
-            id_,
-            name=account.names.rule(purpose),
-            description=description,
-            schedule_expression=expression,
+            f"{id_}_target",
+            rule=f"${{aws_cloudwatch_event_rule.{id_}.name}}",
+            target_id=id_,
+            arn=target_arn,
+            role_arn=role_arn,
+            input_transformer=input_transformer,
+            dead_letter_config=CloudwatchEventTargetDeadLetterConfig(arn=dead_letters.arn) if dead_letters else None,
+            # Its ARN is composed: without this the first events could be lost while the queue is still being made.
+            depends_on=[dead_letters.policy] if dead_letters else None,
+            # A day of retries is the service's default; said here because a reviewer wants to know.
+            retry_policy=CloudwatchEventTargetRetryPolicy(
+                maximum_event_age_in_seconds=86_400, maximum_retry_attempts=185
+            ),
         )
-        _target(scope, id_, target_arn, dead_letters)
-
-
-def _target(
-    scope: TerraformStack, id_: str, arn: str, dead_letters: DeadLetters | None, role_arn: str | None = None,
-    input_transformer: CloudwatchEventTargetInputTransformer | None = None,
-) -> None:  # fmt: skip
-    CloudwatchEventTarget(
-        scope,
-        f"{id_}_target",
-        rule=f"${{aws_cloudwatch_event_rule.{id_}.name}}",
-        target_id=id_,
-        arn=arn,
-        role_arn=role_arn,
-        input_transformer=input_transformer,
-        dead_letter_config=CloudwatchEventTargetDeadLetterConfig(arn=dead_letters.arn) if dead_letters else None,
-        # Its ARN is composed: without this the first events could be lost while the queue is still being made.
-        depends_on=[dead_letters.policy] if dead_letters else None,
-        # A day of retries is the service's default; said here because a reviewer wants to know.
-        retry_policy=CloudwatchEventTargetRetryPolicy(maximum_event_age_in_seconds=86_400, maximum_retry_attempts=185),
-    )
