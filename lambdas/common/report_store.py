@@ -6,19 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from botocore.exceptions import ClientError
-
+from common.objects import Reads, look_up
 from common.strict import MalformedError
 
 RECORD_LIMIT = 64 * 1024  # a record is about 1 KB; what is cut here no longer parses, so it is refused as unreadable
 KEY_LIMIT = 500  # pushes of one commit; each is one more read within the function's time
 
 
-class S3(Protocol):
-    """The two methods of boto3's client that are used here."""
-
-    def get_object(self, *, Bucket: str, Key: str) -> Mapping[str, Any]:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
+class S3(Reads, Protocol):
+    """The methods of boto3's client that are used here."""
 
     def list_objects_v2(self, **request: str) -> Mapping[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"""
@@ -33,12 +29,9 @@ class ReportStore:
 
     def read(self, key: str) -> bytes | None:
         """Content of the object; None if S3 says that there is none (404 needs the permission to list the bucket)."""
-        try:
-            answer = self.s3.get_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
-                return None
-            raise
+        answer = look_up(self.s3, self.bucket, key)
+        if answer is None:
+            return None
         content: bytes = answer["Body"].read(RECORD_LIMIT)
         return content
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping
+from datetime import datetime
 from typing import NoReturn
 
 SHOWN = 60  # characters of a wrong value that an error repeats: enough to recognize it, too few to carry a report
@@ -102,6 +103,17 @@ def integer(value: object, where: str, low: int, high: int) -> int:
     if type(value) is not int or not low <= value <= high:
         raise MalformedError(f"{where}: a whole number from {low} to {high} is right, not {shown(value)}")
     return value
+
+
+def moment(value: object, where: str) -> datetime:
+    """A time with its zone, as ISO 8601 has it."""
+    try:
+        found = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        found = None
+    if found is None or found.tzinfo is None:
+        raise MalformedError(f"{where}: a time with its zone is right, not {shown(value)}")
+    return found
 
 
 def boolean(value: object, where: str) -> bool:

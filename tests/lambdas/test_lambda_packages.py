@@ -72,12 +72,12 @@ def test_a_function_imports_the_library_boto3_and_itself(directory: Path) -> Non
 SPEAK_TO_AWS: dict[str, set[str]] = {
     "findings_importer": {"root", "security_hub", "report_store", "executions"},
     "release_guard": {"compliance", "handler"},
-    "release_recorder": {"handler", "store"},
+    "release_recorder": {"handler"},
     "image_sealer": {"handler"},
     "pipeline_starter": {"handler"},
     "plan_review": {"handler", "comments", "store"},
-    "notifier": {"root", "store"},
-    "common": {"report_store"},
+    "notifier": {"root"},
+    "common": {"objects"},
 }
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
 from typing import Final, Protocol
 
@@ -119,7 +118,9 @@ class Events:
             raise MalformedError("referenceType: branch is right")
         repository = strict.text(inner(event, "detail", "repositoryName"), "repositoryName", REPOSITORY, "a repository")
         branch = strict.text(inner(event, "detail", "referenceName"), "referenceName", LINE, "a branch's name")
-        done = self.importer.projection.delete_branch(repository, branch, _time(event), self.importer.clock())
+        done = self.importer.projection.delete_branch(
+            repository, branch, strict.moment(event.get("time"), "time"), self.importer.clock()
+        )
         said = f"{repository}: branch {branch} is gone, {done.archived} findings are archived"
         return Handled(said, gone=(repository, done))
 
@@ -165,14 +166,3 @@ _HANDLERS: Final[Mapping[tuple[str, str], _Handler]] = MappingProxyType(
 
 def _event_id(event: Mapping[str, object]) -> str:
     return strict.text(event.get("id"), "id", _EVENT_ID, "an event's id")
-
-
-def _time(event: Mapping[str, object]) -> datetime:
-    value = event.get("time")
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise MalformedError(f"time: a time with its zone is right, not {shown(value)}")
-    return moment

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Final
 
 from common import strict
-from common.strict import MalformedError, shown
 
 _ID: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _WORDS: Final = re.compile(r"[ -~]{1,256}")
@@ -36,16 +35,6 @@ class Event:
             id=strict.text(given.get("id"), "id", _ID, "an event's id"),
             source=strict.text(given.get("source"), "source", _WORDS, "an event's source"),
             kind=strict.text(given.get("detail-type"), "detail-type", _WORDS, "an event's type"),
-            time=_time(given.get("time")),
+            time=strict.moment(given.get("time"), "time"),
             detail=strict.entries(given.get("detail"), "detail"),
         )
-
-
-def _time(value: object) -> datetime:
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise MalformedError(f"time: a time with its zone is right, not {shown(value)}")
-    return moment

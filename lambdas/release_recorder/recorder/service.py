@@ -123,14 +123,7 @@ class Recorder:
         ]
         if not named:
             raise MalformedError(f"policy.json has no delivery pipeline that is {called} in AWS")
-        time = event.get("time")
-        try:
-            at = datetime.fromisoformat(time) if isinstance(time, str) else None
-        except ValueError:
-            at = None
-        if at is None or at.tzinfo is None:
-            raise MalformedError(f"time: a time with its zone is right, not {shown(time)}")
-        return (*named[0], execution, at)
+        return (*named[0], execution, strict.moment(event.get("time"), "time"))
 
     def _settled(self, pipeline: str, execution: str, at: datetime) -> bool:
         """Whether CodePipeline says what the event says; or that a stage has been retried since, whose end will be told again."""

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from botocore.exceptions import ClientError
-
+from common.objects import Reads, Writes, look_up, put, unchanged
 from common.report_store import ReportStore
 from recorder.model import Sbom
 
@@ -16,24 +15,14 @@ JSON: Final = "application/json; charset=utf-8"
 HTML: Final = "text/html; charset=utf-8"
 HASHED: Final = 256 * 1024 * 1024  # bytes; an SBOM has some 100 KB, and a build may write what it likes
 _CHUNK: Final = 1024 * 1024
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-_CONFLICTS: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
 
 
 class ConflictError(Exception):
     """The record has been written since it was read."""
 
 
-class S3(Protocol):
+class S3(Reads, Writes, Protocol):
     """The methods of boto3's client that are used here."""
-
-    def get_object(self, *, Bucket: str, Key: str) -> Mapping[str, Any]:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html"""
-
-    def put_object(
-        self, *, Bucket: str, Key: str, Body: bytes, ContentType: str, IfMatch: str = ..., IfNoneMatch: str = ...
-    ) -> Mapping[str, Any]:
-        """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
 
     def list_objects_v2(self, **request: str) -> Mapping[str, Any]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html"""
@@ -56,13 +45,13 @@ class Store:
 
     def lines(self, key: str) -> Iterator[bytes]:
         """The object's lines, one after the other; none if it is not there."""
-        answer = self._get(key)
+        answer = look_up(self.s3, self.bucket, key)
         if answer is not None:
             yield from answer["Body"].iter_lines(_CHUNK)
 
     def sbom(self, key: str) -> Sbom | None:
         """Its hash and size; None if there is none."""
-        answer = self._get(key)
+        answer = look_up(self.s3, self.bucket, key)
         if answer is None:
             return None
         size, digest = int(answer["ContentLength"]), hashlib.sha256()
@@ -74,29 +63,16 @@ class Store:
 
     def load(self, key: str) -> tuple[bytes | None, str | None]:
         """A record and its ETag; two times None if there is none yet."""
-        answer = self._get(key)
+        answer = look_up(self.s3, self.bucket, key)
         return (None, None) if answer is None else (answer["Body"].read(), str(answer["ETag"]))
 
     def save(self, key: str, body: bytes, etag: str | None) -> str:
         """Writes a record if it is still as it was read; its new ETag. ``ConflictError`` if it is not."""
-        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-        try:
-            answer = self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=JSON, **condition)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in _CONFLICTS:
-                raise ConflictError(f"{key} has been written by another call") from error
-            raise
-        return str(answer["ETag"])
+        saved = put(self.s3, self.bucket, key, body, JSON, unchanged(etag))
+        if saved is None:
+            raise ConflictError(f"{key} has been written by another call")
+        return saved
 
     def write_page(self, key: str, body: bytes) -> None:
         """Puts the page in place of an earlier one."""
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType=HTML)
-
-    def _get(self, key: str) -> Mapping[str, Any] | None:
-        """S3 says that a key does not exist only to a role that may list the bucket, and 403 to others."""
-        try:
-            return self.s3.get_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
-                return None
-            raise
