@@ -1,13 +1,19 @@
-"""What is emitted holds nothing of the machine it was made on, and no stack needs what nobody makes."""
+"""What is emitted holds nothing of the machine it was made on, no stack needs what nobody makes, and the code is the packaged."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import re
 from pathlib import Path
 from typing import Any
 
+from emitted_reading import buckets, of_kind
+
 ROOT = Path(__file__).resolve().parents[2]
+# Patched until the middle of 2029 at least: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html
+RUNTIMES = {"python3.13", "python3.14"}
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -63,6 +69,25 @@ def test_scripts_are_uploaded_under_the_hash_that_builds_check(emitted: Any) -> 
         assert scripts["key"] == f"scripts/{environment['SCRIPTS_SHA256']}.zip"
 
 
+def test_functions_run_the_packaged_code(emitted: Any) -> None:
+    for stack, name, function in of_kind(emitted, "aws_lambda_function"):
+        package = (emitted.folder / "stacks" / stack / function["filename"]).read_bytes()
+        assert function.get("source_code_hash") == base64.b64encode(hashlib.sha256(package).digest()).decode(), name
+        assert (function["handler"], function["runtime"] in RUNTIMES) == ("handler.handler", True), name
+    functions = emitted.stacks["findings"]["resource"]["aws_lambda_function"]
+    for name in {"importer", "guard", "recorder"} & set(functions):
+        variables_ = functions[name]["environment"]["variables"]
+        assert variables_ == {"REPORTS_BUCKET": buckets(emitted)["reports"]["bucket"]}
+
+
+def test_scripts_are_the_ones_that_are_packaged(emitted: Any) -> None:
+    scripts = emitted.stacks["foundation"]["resource"]["aws_s3_object"]["scripts"]
+    content = (emitted.folder / "stacks" / "foundation" / scripts["source"]).read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    assert (scripts["key"], scripts["source_hash"]) == (f"scripts/{digest}.zip", digest)
+    assert scripts["bucket"] == "${aws_s3_bucket.artifacts.id}"
+
+
 def test_physical_names_are_unique(emitted: Any) -> None:
     for kind, attribute in {
         "aws_iam_role": "name", "aws_codebuild_project": "name", "aws_lambda_function": "function_name",
@@ -72,6 +97,25 @@ def test_physical_names_are_unique(emitted: Any) -> None:
     }.items():  # fmt: skip
         names = [resource[attribute].lower() for _, _, resource in emitted.resources(kind)]
         assert len(set(names)) == len(names), f"{kind}: {sorted(n for n in names if names.count(n) > 1)}"
+
+
+def test_the_state_is_held_as_the_settings_say(emitted: Any) -> None:
+    settings = emitted.settings
+    for stack, content in emitted.stacks.items():
+        terraform = content["terraform"]
+        assert set(terraform["backend"]) == {settings.backend.type}, stack
+        if settings.backend.type == "s3":
+            held = terraform["backend"]["s3"]
+            assert held.get("encrypt") is True, stack
+            assert held.get("kms_key_id") == settings.backend.kms_key, stack
+            assert held.get("use_lockfile", False) is settings.backend.lockfile, stack
+        assert terraform.get("required_version") == settings.terraform
+        aws = terraform["required_providers"]["aws"]
+        assert aws == {"source": "aws", "version": settings.aws_provider}
+        [provider] = content["provider"]["aws"]
+        assert provider.get("allowed_account_ids") == ([settings.account] if settings.account else None), stack
+        [tags] = provider.get("default_tags", [{"tags": {}}])
+        assert tags["tags"] == {"project": settings.project, "stack": stack, **settings.tags}
 
 
 def test_the_provider_is_a_range_and_the_account_is_held(full: Any) -> None:
