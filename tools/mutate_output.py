@@ -1,6 +1,6 @@
 """Mutation test of what is emitted: which weakening of the output do the cheap tests not notice?
 
-Each mutant (``tools/output_mutations.py``) of the output of tests/settings/full.yaml, and of pipelines.yaml where that has
+Each mutant (``tools/output_mutations/``) of the output of tests/settings/full.yaml, and of pipelines.yaml where that has
 places of its own, is judged in a child of this process, which has collected the tests once: the changed output is written
 to a folder, ``EMITTED_FROM`` names it, and those tests run that read an output, the ones that noticed the like before
 first. A failure that is no assertion (a key that is not there) does not end the run: it counts, but is told apart.
@@ -30,7 +30,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tools.mutate import SLOW, children, run
+from tools.forked import children
+from tools.mutate_run import SLOW, run
 from tools.output_mutations import Mutant, apply, mutants
 
 ROOT = Path(__file__).resolve().parent.parent
