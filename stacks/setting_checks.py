@@ -108,11 +108,16 @@ def contradictions(found: SettingsFile, document: Document) -> Iterator[Problem]
         path = ("pipelines", name)
         first = created.setdefault(pipeline.repository.name, name)
         if found.pipelines[first].repository.create != pipeline.repository.create:
+            line = document.line(("pipelines", first, "repository"))
+            differ = (
+                "without create: true, and this with it"
+                if pipeline.repository.create
+                else "with create: true, and this without"
+            )
             yield at(
                 document,
                 (*path, "repository"),
-                f"{first} (line {document.line(('pipelines', first, 'repository'))})"
-                f" says otherwise of {pipeline.repository.name}; write create: the same way in both",
+                f"pipelines.{first}.repository (line {line}) names {pipeline.repository.name} {differ}; write it the same way in both",
             )
         if isinstance(pipeline, DeliveryPipeline):
             registry = pipeline.registry or Names(found.project).registry(name)

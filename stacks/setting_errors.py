@@ -11,11 +11,13 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from stacks.setting_base import Alone
 from stacks.setting_text import show
 from stacks.yaml_source import Document, Odd, Path, Problem
 
 # The keys whose value says which model stands there; pydantic puts that value into an error's location.
 _TAGGED = {"backend": (1, "type"), "pipelines": (2, "kind")}
+_TAGS = ("kind", "type")
 
 
 def dotted(path: Path) -> str:
@@ -34,12 +36,10 @@ def describe_all(errors: Sequence[ErrorDetails], document: Document, root: type[
         if kind in ("union_tag_invalid", "union_tag_not_found"):
             path = (*path, _TAGGED[str(path[0])][1])
         if kind == "extra_forbidden":
-            model = _model(path[:-1], document.data, root)
-            allowed = list(_fields(model)) if model else []
-            near = _near(str(path[-1]), allowed)
+            near, wrong = _unknown(str(path[-1]), *_found(path[:-1], document.data, root))
             if near:
                 meant.add((*path[:-1], near))
-            yield Problem(document.line(path), path, f"unknown key, {_hint(near, allowed)}")
+            yield Problem(document.line(path), path, wrong)
             continue
         problem = Problem(document.line(path), path, _wrong(kind, error, path, document, root))
         if kind == "missing":
@@ -47,6 +47,19 @@ def describe_all(errors: Sequence[ErrorDetails], document: Document, root: type[
         else:
             yield problem
     yield from (problem for problem in missing if problem.path not in meant)
+
+
+def _unknown(key: str, models: list[type[BaseModel]], data: object) -> tuple[str | None, str]:
+    """The key that was meant, if any is near, and what to say of one that the mapping does not take."""
+    model = _choose(models, data)
+    allowed = list(_fields(model)) if model else []
+    near = _near(key, allowed)
+    others = [name for one in models if key in _fields(one) for name in _tag(one)]
+    if model and others and not near:
+        tag = next(name for name in _TAGS if name in model.model_fields)
+        own, other = " and ".join(_tag(model)), " and ".join(others)
+        return None, f"not a key of {tag} {own} but of {other}; {_hint(None, allowed)}"
+    return near, f"unknown key, {_hint(near, allowed)}"
 
 
 def _place(location: tuple[str | int, ...], data: object) -> Path:
@@ -72,6 +85,9 @@ def _wrong(kind: str, error: ErrorDetails, path: Path, document: Document, root:
     value, context = error["input"], error.get("ctx", {})
     field = _field(path, document.data, root)
     right = field.description if field and field.description else ""
+    inside = _required(field)
+    if inside and kind in ("missing", "model_type", "model_attributes_type"):
+        right = f"{right}, with {', '.join(inside)}"
     if kind == "value_error":
         return str(context["error"])
     if kind in ("missing", "union_tag_not_found"):
@@ -106,7 +122,10 @@ def _wrong(kind: str, error: ErrorDetails, path: Path, document: Document, root:
         example = f", such as [{_written(value, path, document)}]" if isinstance(value, (str, int, Odd)) else ""
         return f"{_shape(value)} stands here; a list is needed{example}"
     if kind in ("dict_type", "model_type", "model_attributes_type"):
-        return f"{_shape(value)} stands here; keys and values are needed, each 'key: value' on its own line below"
+        needed = f": {', '.join(inside)};" if inside else ","
+        return (
+            f"{_shape(value)} stands here; keys and values are needed{needed} each 'key: value' on its own line below"
+        )
     return str(error["msg"])
 
 
@@ -115,6 +134,7 @@ def _near(found: str, allowed: list[str]) -> str | None:
     if len(found) >= 100:
         return None
     near = get_close_matches(found.replace("-", "_"), allowed, 1, 0.6) or get_close_matches(found, allowed, 1, 0.6)
+    near = near or [one for one in allowed if one.startswith(f"{found}_")]
     return near[0] if near else None
 
 
@@ -173,6 +193,11 @@ def _field(path: Path, data: object, root: type[BaseModel]) -> FieldInfo | None:
 
 def _model(path: Path, data: object, root: type[BaseModel]) -> type[BaseModel] | None:
     """The model of the mapping at ``path``."""
+    return _choose(*_found(path, data, root))
+
+
+def _found(path: Path, data: object, root: type[BaseModel]) -> tuple[list[type[BaseModel]], object]:
+    """The models that the mapping at ``path`` may be of, and what stands there."""
     annotation: object = root
     for step in path:
         if get_origin(annotation) is dict:
@@ -182,7 +207,19 @@ def _model(path: Path, data: object, root: type[BaseModel]) -> type[BaseModel] |
             field = _fields(model).get(step) if model else None
             annotation = field.annotation if field else None
         data = data.get(step) if isinstance(data, dict) else data[int(step)] if isinstance(data, list) else None
-    return None if get_origin(annotation) is dict else _choose(list(_models(annotation)), data)
+    return ([] if get_origin(annotation) is dict else list(_models(annotation))), data
+
+
+def _required(field: FieldInfo | None) -> list[str]:
+    """The keys without which the mapping of a field is none. Nothing where one value may stand in the mapping's place."""
+    if (
+        field is None
+        or get_origin(field.annotation) in (dict, list)
+        or any(isinstance(m, Alone) for m in field.metadata)
+    ):
+        return []
+    models = list(_models(field.annotation))
+    return [name for name, info in _fields(models[0]).items() if info.is_required()] if len(models) == 1 else []
 
 
 def _models(annotation: object) -> Iterator[type[BaseModel]]:
@@ -195,8 +232,13 @@ def _models(annotation: object) -> Iterator[type[BaseModel]]:
 def _choose(models: list[type[BaseModel]], data: object) -> type[BaseModel] | None:
     """The one of several models that the data's kind or type names."""
     for model in models:
-        for key in ("kind", "type"):
-            info = model.model_fields.get(key)
-            if len(models) > 1 and info and isinstance(data, dict) and data.get(key) in get_args(info.annotation):
+        for key in _TAGS:
+            if len(models) > 1 and isinstance(data, dict) and data.get(key) in _tag(model, key):
                 return model
     return models[0] if len(models) == 1 else None
+
+
+def _tag(model: type[BaseModel], *keys: str) -> tuple[str, ...]:
+    """The values of kind or type that name a model."""
+    infos = (model.model_fields.get(key) for key in keys or _TAGS)
+    return tuple(value for info in infos if info for value in get_args(info.annotation))
