@@ -13,6 +13,7 @@ import os
 import re
 import tempfile
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from common import Failure, aws, main, printable, setting, upload
@@ -67,6 +68,27 @@ def judge(scanner: str, scope: str, report: Path, exit_code: int) -> None:
     print(f"gate: {name}: {answer['verdict']}: {summary}; {page}")
     if answer["verdict"] != "pass":
         raise Failure(f"gate: {name}: {answer['verdict']}: {printable(str(answer['reason']), 300)}; see {page}")
+
+
+def judge_each(scanner: str, scans: Mapping[Path, Callable[[Path], int]], unready: Failure | None) -> None:
+    """Run a scanner's scans and judge each one's report, which is named after the scope, whatever becomes of the others.
+
+    A scan writes its report and returns the scanner's exit code. If the scanner is `unready` none is run, and all are judged.
+    """
+    failures = [str(unready)] if unready else []
+    for report, scan in scans.items():
+        code = 2
+        try:
+            if not unready:
+                code = scan(report)
+        except Failure as failure:
+            failures.append(str(failure))
+        try:
+            judge(scanner, report.stem, report, code)
+        except Failure as failure:
+            failures.append(str(failure))
+    if failures:
+        raise Failure("; ".join(failures))
 
 
 def _ask(request: dict[str, object], name: str) -> dict[str, object]:

@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import gate
@@ -198,32 +199,19 @@ def scan_history(tool: GitSecrets, file: Path) -> int:
 def _script(arguments: list[str]) -> None:
     if arguments:
         raise Failure("usage: git_secrets.py")
-    scans = {"source": scan_source}
-    if setting("SCAN_HISTORY", "true|false") == "true":
-        scans["history"] = scan_history
-    failures: list[str] = []
+    history = setting("SCAN_HISTORY", "true|false") == "true"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
-        proved: GitSecrets | None = None
+        unready: Failure | None = None
         try:
             tool = GitSecrets(folder)
             tool.prove()
-            proved = tool
         except Failure as failure:
-            failures.append(str(failure))
-        for scope, scan in scans.items():
-            file, code = folder / f"{scope}.txt", 2
-            try:
-                if proved:
-                    code = scan(proved, file)
-            except Failure as failure:
-                failures.append(str(failure))
-            try:
-                gate.judge("git-secrets", scope, file, code)
-            except Failure as failure:
-                failures.append(str(failure))
-    if failures:
-        raise Failure("; ".join(failures))
+            unready = failure
+        scans: dict[Path, Callable[[Path], int]] = {folder / "source.txt": lambda report: scan_source(tool, report)}
+        if history:
+            scans[folder / "history.txt"] = lambda report: scan_history(tool, report)
+        gate.judge_each("git-secrets", scans, unready)
 
 
 if __name__ == "__main__":

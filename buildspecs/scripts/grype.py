@@ -114,29 +114,19 @@ def scan_dependencies(anchore: Anchore, folder: Path, report: Path) -> int:
 def _script(arguments: list[str]) -> None:
     if arguments:
         raise Failure("usage: grype.py")
-    failures: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name).resolve()
         anchore = Anchore(folder)
-        fresh = True
+        unready: Failure | None = None
         try:
             anchore.update()
         except Failure as failure:
-            failures.append(str(failure))
-            fresh = False
-        for scope, scan in (("dependencies", scan_dependencies), ("image", scan_image)):
-            report, code = folder / f"{scope}.json", 2
-            try:
-                if fresh:
-                    code = scan(anchore, folder, report)
-            except Failure as failure:
-                failures.append(str(failure))
-            try:  # each scope gets its verdict, whatever became of the other
-                gate.judge("grype", scope, report, code)
-            except Failure as failure:
-                failures.append(str(failure))
-    if failures:
-        raise Failure("; ".join(failures))
+            unready = failure
+        scans = {
+            folder / "dependencies.json": lambda report: scan_dependencies(anchore, folder, report),
+            folder / "image.json": lambda report: scan_image(anchore, folder, report),
+        }
+        gate.judge_each("grype", scans, unready)
 
 
 if __name__ == "__main__":

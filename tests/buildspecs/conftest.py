@@ -144,6 +144,16 @@ class StandIns:
         (self.folder / "gate.json").write_text(body)
         self.install("aws")
 
+    def expect_verdict(self, payload: str, verdict: str, summary: str = "s") -> None:
+        """Expect one call of the findings importer with this payload, in which ``*`` stands for anything."""
+        counts = dict.fromkeys(("critical", "high", "medium", "low", "informational", "ungraded", "waived"), 0)
+        answer = {"schema": 1, "verdict": verdict, "counts": counts, "blocking": 0, "summary": summary}
+        self.expect(
+            "aws", "lambda", "invoke", "--function-name", "acme-importer",
+            "--cli-read-timeout", "0", "--payload", payload, "*",
+            stdout='{"StatusCode": 200}', writes={8: json.dumps({**answer, "reason": "r", "page": "p"})},
+        )  # fmt: skip
+
     def gate_request(self) -> dict[str, Any]:
         """What the findings importer was asked."""
         arguments = next(call.arguments for call in self.calls("aws") if call.arguments[:2] == ["lambda", "invoke"])

@@ -118,19 +118,19 @@ def test_an_option_that_means_nothing_ends_with_2(options: tuple[str, str]) -> N
     assert desk("--scanner", "grype", "--report", file("grype/none.json"), *options).returncode == 2
 
 
+def in_bash(command: str) -> subprocess.CompletedProcess[bytes]:
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": "lambdas/findings_importer"}
+    return subprocess.run(
+        ["bash", "-c", command], cwd=ROOT, env=environment, capture_output=True, timeout=60, check=False
+    )
+
+
 @pytest.mark.parametrize("redirection", ["> /dev/full", ">&-", "<&-"])
 def test_output_that_cannot_be_written_is_no_verdict(redirection: str) -> None:
     report = "-" if redirection == "<&-" else file("grype/many.json")
     for form in ("json", "table", "html"):
         command = f"{sys.executable} -m findings --scanner grype --report {report} --format {form} {redirection}"
-        done = subprocess.run(
-            ["bash", "-c", command],
-            cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": "lambdas/findings_importer"},
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
+        done = in_bash(command)
         assert done.returncode == 2, form
         assert done.stderr.startswith(b"findings: "), done.stderr
         assert len(done.stderr.splitlines()) == 1, done.stderr
@@ -251,14 +251,7 @@ def test_the_page_is_html() -> None:
 
 def test_a_reader_that_has_seen_enough_is_no_error() -> None:
     command = f"{sys.executable} -m findings --scanner grype --report {file('grype/many.json')} | head -c 10; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(
-        ["bash", "-c", command],
-        cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": "lambdas/findings_importer"},
-        capture_output=True,
-        timeout=60,
-        check=False,
-    )
+    done = in_bash(command)
     assert (done.returncode, done.stderr) == (1, b"")
 
 
