@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from plan_review.values import Value
+
+# Policies of which an identity has several, and may do what any of them allows and none denies.
+OF_AN_IDENTITY: Final = ("aws_iam_role_policy", "aws_iam_user_policy", "aws_iam_group_policy")
 
 
 class Action(Enum):
@@ -66,13 +69,14 @@ class Output:
 
 @dataclass(frozen=True)
 class Plan:
-    """One plan file; ``name`` is its stack. ``documents``: address of a resource -> attribute -> addresses of the policy
+    """One plan file; ``name`` is its stack. ``there``: types and names of what exists, also of what stays as it is. ``documents``: address of a resource -> attribute -> addresses of the policy
     documents that its configuration names there. ``notes``: sentences about the whole plan."""
 
     name: str
     version: str
     changes: Sequence[Change]
     outputs: Sequence[Output] = ()
+    there: frozenset[tuple[str, str]] = frozenset()
     drift: Sequence[Change] = ()
     errored: bool = False
     complete: bool = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from plan_review.findings import Finding, Kind
@@ -126,18 +126,14 @@ def _events(change: Change, world: World) -> Iterator[Finding]:
 
 def _gone(value: str, world: World) -> bool:
     plain = json.loads(value)
-    return isinstance(plain, str) and (
-        plain in world.gone or any(plain.endswith((f":{one}", f"/{one}")) for one in world.gone)
-    )
+    return isinstance(plain, str) and world.goes(plain)
 
 
 def _excludes_what_is_new(value: str, after: set[str], world: World) -> bool:
     """``anything-but`` some names, and now also others, of things that are only being made: of those nothing was heard."""
     before = _excluded(value)
     now = [_excluded(one) for one in after]
-    return before is not None and any(
-        one is not None and all(_named(name, world.made) for name in one - before) for one in now
-    )
+    return before is not None and any(one is not None and all(map(world.comes, one - before)) for one in now)
 
 
 def _excluded(value: str) -> set[str] | None:
@@ -146,11 +142,6 @@ def _excluded(value: str) -> set[str] | None:
     names = matcher.get("anything-but") if isinstance(matcher, dict) and len(matcher) == 1 else None
     names = [names] if isinstance(names, str) else names
     return set(names) if isinstance(names, list) and all(isinstance(one, str) for one in names) else None
-
-
-def _named(value: str, names: Container[str]) -> bool:
-    """Whether a value ends with one of the names, as ARNs and paths do."""
-    return value in names or value.rpartition("/")[2] in names or value.rpartition(":")[2] in names
 
 
 def _pattern(attributes: Mapping[str, Any]) -> dict[str, set[str]] | None:

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from plan_review import references
-from plan_review.model import Action, Change, JsonObject, Output, Plan
+from plan_review.model import OF_AN_IDENTITY, Action, Change, JsonObject, Output, Plan
 from plan_review.text import printable
 from plan_review.values import UNKNOWN, Hidden, Value, mask, secrets
+from plan_review.world import names
 
 KNOWN_MINOR = 2  # of format version 1; a higher minor only adds, says the page, and is read
 _ACTIONS = {
@@ -81,6 +82,7 @@ def _plan(name: str, document: JsonObject) -> Plan:
         version=str(document.get("terraform_version", "")),
         changes=changes,
         outputs=[_output(key, change) for key, change in sorted(outputs.items())],
+        there=frozenset(_there(document)),
         drift=list(_drift(name, document)),
         errored=document.get("errored") is True,
         complete=document.get("complete") is not False,
@@ -94,11 +96,19 @@ def _plan(name: str, document: JsonObject) -> Plan:
 
 
 def _matters(entry: JsonObject) -> bool:
-    """Of what stays as it is only pipelines matter: they say which functions are gates."""
+    """Of what stays as it is only pipelines matter, which say what functions are gates, and an identity's policies, which allow
+    what another one of it may not add any more."""
     change = entry["change"]
-    if entry.get("type") == "aws_codepipeline":
+    if entry.get("type") in ("aws_codepipeline", *OF_AN_IDENTITY):
         return True
     return change["actions"] != ["no-op"] or bool(entry.get("previous_address")) or bool(change.get("importing"))
+
+
+def _there(document: JsonObject) -> Iterator[tuple[str, str]]:
+    for entry in document.get("resource_changes", ()):
+        before = entry["change"].get("before")
+        if isinstance(before, dict) and entry.get("mode", "managed") == "managed" and "deposed" not in entry:
+            yield from ((str(entry["type"]), name) for name in names(str(entry["type"]), before))
 
 
 def _action(change: JsonObject) -> Action:

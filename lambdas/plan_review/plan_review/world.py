@@ -3,7 +3,7 @@ protection goes with what it protects."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from plan_review.model import Action, Change, Plan
@@ -35,22 +35,32 @@ _IDENTIFIERS = (
     "id", "arn", "name", "bucket", "function_name", "repository_name", "url", "identifier", "cluster_identifier", "key_id",
     "domain_name", "alarm_name", "user_name",
 )  # fmt: skip
-# Attributes by which a companion names what it belongs to.
-_TARGETS = (
-    "bucket", "role", "roles", "user", "users", "group", "groups", "function_name", "queue_url", "arn", "repository",
-    "repository_name", "key_id", "resource_arn", "secret_arn", "log_group_name", "topic_arn", "cluster_name", "domain_name",
-    "policy_name", "backup_vault_name", "registry_name", "rule", "target_id", "load_balancer", "web_acl_arn",
-)  # fmt: skip
+# Attributes by which a companion names what it belongs to, and of which types that is: a thing of another type may have the same
+# name. None: ARNs, URLs, numbers, that no two things share.
+_TARGETS = {
+    "bucket": ("aws_s3_bucket", "aws_s3_directory_bucket", "google_storage_bucket"),
+    "role": ("aws_iam_role",), "roles": ("aws_iam_role",), "user": ("aws_iam_user",), "users": ("aws_iam_user",),
+    "group": ("aws_iam_group",), "groups": ("aws_iam_group",), "function_name": ("aws_lambda_function", "aws_lambda_alias"),
+    "repository": ("aws_ecr_repository",),
+    "repository_name": ("aws_codecommit_repository", "aws_ecr_repository", "aws_ecrpublic_repository"),
+    "key_id": ("aws_kms_key", "aws_kms_external_key", "aws_kms_replica_key"), "log_group_name": ("aws_cloudwatch_log_group",),
+    "cluster_name": ("aws_eks_cluster", "aws_ecs_cluster"), "backup_vault_name": ("aws_backup_vault",),
+    "rule": ("aws_cloudwatch_event_rule",), "queue_url": None, "arn": None, "resource_arn": None, "secret_arn": None,
+    "topic_arn": None, "domain_name": None, "policy_name": None, "registry_name": None, "target_id": None,
+    "load_balancer": None, "web_acl_arn": None,
+}  # fmt: skip
+Known = tuple[str, str]  # a type, and one of the texts by which others name a thing of it
 
 
 @dataclass(frozen=True)
 class World:
-    """``created``: (service, name) of what is made; ``made`` and ``gone``: identifiers of what is made and destroyed;
-    ``policies``: the documents that plans read only when they are applied, by stack and address."""
+    """``created``: (service, name) of what is made; ``made`` and ``gone``: what is made and destroyed; ``standing``: names of what
+    is there before and after; ``documents``: policy documents that plans read only when they are applied, by stack and address."""
 
     created: frozenset[tuple[str, str]]
-    made: frozenset[str]
-    gone: frozenset[str]
+    made: frozenset[Known]
+    gone: frozenset[Known]
+    standing: frozenset[str]
     documents: Mapping[tuple[str, str], Change]
     rules_gone: frozenset[str] = frozenset()
 
@@ -69,26 +79,50 @@ class World:
 
     def target_is_new(self, change: Change) -> bool:
         """Whether what a companion belongs to is only being made."""
-        named = _targets(change.after)
-        return bool(named) and all(one is UNKNOWN or (isinstance(one, str) and one in self.made) for one in named)
+        named = list(_targets(change.after))
+        return bool(named) and all(one is UNKNOWN or self.is_made(one, types) for one, types in named)
 
     def goes_along(self, change: Change) -> bool:
         """Whether what a companion belongs to is destroyed as well."""
-        return any(isinstance(one, str) and one in self.gone for one in _targets(change.before))
+        return any(
+            _among(one, types, self.gone) and (types is not None or one not in self.standing)
+            for one, types in _targets(change.before)
+        )
+
+    def is_made(self, one: object, types: Sequence[str] | None = None) -> bool:
+        """Whether it names something, of these types, that is only being made."""
+        return _among(one, types, self.made)
+
+    def comes(self, value: str) -> bool:
+        """Whether a value of an event's pattern ends with the name of something that is only being made, as ARNs and paths do."""
+        ends = {value, value.rpartition("/")[2], value.rpartition(":")[2]}
+        return not ends & self.standing and any(name in ends for _, name in self.made)
+
+    def goes(self, value: str) -> bool:
+        """Whether it ends with the name of something that is destroyed, and nothing of that name stays."""
+        return any(
+            (value == name or value.endswith((f":{name}", f"/{name}"))) and name not in self.standing
+            for _, name in self.gone
+        )
 
 
-def _targets(attributes: Mapping[str, object]) -> list[object]:
-    found: list[object] = []
-    for name in _TARGETS:
+def _among(one: object, types: Sequence[str] | None, known: frozenset[Known]) -> bool:
+    if not isinstance(one, str):
+        return False
+    return any((kind, one) in known for kind in types) if types else any(name == one for _, name in known)
+
+
+def _targets(attributes: Mapping[str, object]) -> Iterator[tuple[object, Sequence[str] | None]]:
+    for name, types in _TARGETS.items():
         for value in at(attributes, name):
-            found += value if isinstance(value, list) else [value]
-    found += [value for values in at(attributes, "dimensions") if isinstance(values, dict) for value in values.values()]
-    return found
+            yield from ((item, types) for item in (value if isinstance(value, list) else [value]))
+    for values in at(attributes, "dimensions"):
+        yield from ((value, None) for value in (values.values() if isinstance(values, dict) else ()))
 
 
 def target(change: Change) -> tuple[str, ...]:
     """What a companion belongs to, to tell two of the same from two of different things."""
-    return tuple(sorted(one for one in _targets(change.after or change.before) if isinstance(one, str)))
+    return tuple(sorted(one for one, _ in _targets(change.after or change.before) if isinstance(one, str)))
 
 
 def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
@@ -96,18 +130,19 @@ def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
     changes = [change for plan in plans for change in plan.changes]
     apart = frozenset(companions)
     created: set[tuple[str, str]] = set()
-    made: set[str] = set()
-    gone: set[str] = set()
+    made: set[Known] = set()
+    gone: set[Known] = set()
     for change in changes:
         if not change.managed or change.type in apart:
             continue
         if change.action is Action.CREATE:
-            made.update(_identifiers(change.after))
+            made.update((change.type, one) for one in _identifiers(change.after))
             created.update((_NAMED[change.type][0], name) for name in _names(change.after, change))
         elif change.action is Action.REPLACE:  # under another name
-            made.update(set(_identifiers(change.after)) - set(_identifiers(change.before)))
+            new = set(_identifiers(change.after)) - set(_identifiers(change.before))
+            made.update((change.type, one) for one in new)
         elif change.gone:
-            gone.update(_identifiers(change.before))
+            gone.update((change.type, one) for one in _identifiers(change.before))
     documents = {
         (change.stack, change.address): change
         for change in changes
@@ -120,7 +155,17 @@ def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
         for name in at(change.before, "name")
         if isinstance(name, str)
     )
-    return World(frozenset(created), frozenset(made - gone), frozenset(gone), documents, rules)
+    # What is made in one stack may stand in another, of another account.
+    there = frozenset(known for plan in plans for known in plan.there)
+    left = there - {(kind, one) for kind, one in gone}
+    return World(
+        created=frozenset(created - {(_NAMED[kind][0], name) for kind, name in there if kind in _NAMED}),
+        made=frozenset(made - gone - there),
+        gone=frozenset(gone),
+        standing=frozenset(name for _, name in left),
+        documents=documents,
+        rules_gone=rules,
+    )
 
 
 def made_again(changes: Sequence[Change]) -> Mapping[tuple[str, str], Change]:
@@ -142,9 +187,14 @@ def made_again(changes: Sequence[Change]) -> Mapping[tuple[str, str], Change]:
 
 
 def _names(attributes: Mapping[str, object], change: Change) -> list[str]:
-    if change.type not in _NAMED:
+    return names(change.type, attributes)
+
+
+def names(kind: str, attributes: Mapping[str, object]) -> list[str]:
+    """By what its ARN names a thing of this type."""
+    if kind not in _NAMED:
         return []
-    return [name for name in at(attributes, _NAMED[change.type][1]) if isinstance(name, str)]
+    return [name for name in at(attributes, _NAMED[kind][1]) if isinstance(name, str)]
 
 
 def _identifiers(attributes: Mapping[str, object]) -> list[str]:

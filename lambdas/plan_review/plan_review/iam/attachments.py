@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from plan_review.findings import Finding, Kind
@@ -38,8 +38,11 @@ _POWERFUL: Final = re.compile(
     re.IGNORECASE,
 )
 # Attributes that say to whom, and, further, for what something is given.
-_RECEIVERS: Final = ("role", "user", "group", "roles", "groups", "role_name", "user_name", "principal_arn", "principal_id",
-                     "grantee_principal", "principal", "permission_set_arn")  # fmt: skip
+_ROLE, _USER, _GROUP = ("aws_iam_role",), ("aws_iam_user",), ("aws_iam_group",)
+_RECEIVERS: Final[Mapping[str, Sequence[str] | None]] = {
+    "role": _ROLE, "roles": _ROLE, "role_name": _ROLE, "user": _USER, "user_name": _USER, "group": _GROUP, "groups": _GROUP,
+    "principal_arn": None, "principal_id": None, "grantee_principal": None, "principal": None, "permission_set_arn": None,
+}  # fmt: skip
 _WHOM: Final = (*_RECEIVERS, "users", "operations", "permissions", "permissions_with_grant_option", "scope", "key_id",
                 "resource_share_arn", "cluster_name", "snapshot_id", "image_id", "vpc_endpoint_service_id")  # fmt: skip
 _GOOGLE: Final = re.compile(r"google_\w+_iam_(?:member|binding)")
@@ -98,15 +101,20 @@ def _others_get_it(change: Change, attribute: str) -> bool:
 
 
 def _to_something_new(change: Change, world: World) -> bool:
-    receivers = [item for name in _RECEIVERS for value in at(change.after, name) for item in _items(value)]
-    return bool(receivers) and all(_is_new(one, world) for one in receivers)
+    receivers = [
+        (item, types)
+        for name, types in _RECEIVERS.items()
+        for value in at(change.after, name)
+        for item in _items(value)
+    ]
+    return bool(receivers) and all(_is_new(one, types, world) for one, types in receivers)
 
 
-def _is_new(receiver: Value, world: World) -> bool:
+def _is_new(receiver: Value, types: Sequence[str] | None, world: World) -> bool:
     """Not known before apply: the name of something that is only being made."""
     if receiver is UNKNOWN:
         return True
-    return isinstance(receiver, str) and (receiver in world.made or world.is_new(receiver))
+    return isinstance(receiver, str) and (world.is_made(receiver, types) or world.is_new(receiver))
 
 
 def _google(change: Change) -> Iterator[Finding]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 
+from plan_review.iam import regions
 from plan_review.iam.conditions import implies
-from plan_review.iam.patterns import covers, meet
-from plan_review.iam.statements import NOT_KNOWN, Condition, Several, Statement
+from plan_review.iam.statements import Condition, Several, Statement
 
 _ATOMS = 4096  # of one statement: above that its parts are not looked at one by one
+_ALTERNATIVES = 256  # of one statement's conditions: above that they are not either
 
 
 @dataclass(frozen=True)
@@ -23,50 +25,48 @@ class Atom:
     resource: str | None
     principal: str | None
 
+    @property
+    def region(self) -> regions.Region:
+        """Where it stands."""
+        return tuple(
+            regions.sides(several)[0] if item is None else regions.sides(Several(frozenset({item})))[0]
+            for item, several in zip(
+                (self.action, self.resource, self.principal), _elements(self.statement), strict=True
+            )
+        )
+
+
+def _elements(statement: Statement) -> tuple[Several | None, ...]:
+    return statement.actions, statement.resources, statement.principals
+
 
 def _each(several: Several | None) -> Sequence[str | None]:
     return [None] if several is None or several.others else sorted(several.patterns)
 
 
 def _atoms(statement: Statement) -> Iterator[Atom]:
-    sides = _each(statement.actions), _each(statement.resources), _each(statement.principals)
-    for action, resource, principal in product(*sides):
+    for action, resource, principal in product(*map(_each, _elements(statement))):
         yield Atom(statement, action, resource, principal)
 
 
-def _within(item: str | None, whole: Several | None, wide: Several | None) -> bool:
-    """Whether one item (or, if it is None, all of ``whole``) is in ``wide``."""
-    if wide is None:
-        return whole is None
-    if whole is None:
-        return "*" in wide.patterns and not wide.others
-    if item is not None:
-        if item == NOT_KNOWN:
-            return not wide.others and "*" in wide.patterns
-        if wide.others:
-            return NOT_KNOWN not in wide.patterns and not any(meet(item, excluded) for excluded in wide.patterns)
-        return any(_covers(pattern, item) for pattern in wide.patterns)
-    if wide.others:
-        return all(any(covers(excluded, one) for excluded in whole.patterns) for one in wide.patterns)
-    return "*" in wide.patterns
-
-
-def _covers(pattern: str, item: str) -> bool:
-    if pattern == NOT_KNOWN:
-        return False
-    return covers(pattern, item)
-
-
 def covered(atom: Atom, statements: Sequence[Statement]) -> bool:
-    """Whether one of the statements says all that the atom says. Not all of them together: a false alarm is possible
-    where a statement was split in a way that no part shows."""
-    return any(
-        _within(atom.action, atom.statement.actions, wide.actions)
-        and _within(atom.resource, atom.statement.resources, wide.resources)
-        and _within(atom.principal, atom.statement.principals, wide.principals)
-        and _conditions_hold(atom.statement.conditions, wide.conditions)
-        for wide in statements
+    """Whether the statements together say all that the atom says. False where it cannot be told."""
+    applying = [one for one in statements if _conditions_hold(atom.statement.conditions, one.conditions)]
+    if regions.within(atom.region, [_elements(one) for one in applying]):
+        return True
+    # A request meets one of the alternatives of each condition: other statements may take each.
+    alternatives = list(_alternatives(atom.statement.conditions))
+    return len(alternatives) > 1 and all(
+        regions.within(atom.region, [_elements(one) for one in statements if _conditions_hold(held, one.conditions)])
+        for held in alternatives
     )
+
+
+def _alternatives(conditions: frozenset[Condition]) -> Iterator[frozenset[Condition]]:
+    """The conditions with one value for each that has several; nothing if there are too many."""
+    separate = [condition.alternatives() for condition in conditions]
+    if prod(map(len, separate)) <= _ALTERNATIVES:
+        yield from map(frozenset, product(*separate))
 
 
 def _conditions_hold(narrow: frozenset[Condition], wide: frozenset[Condition]) -> bool:
@@ -88,8 +88,7 @@ def _missing(statements: Sequence[Statement], others: Sequence[Statement]) -> It
     for statement in statements:
         if statement in others:
             continue
-        count = len(_each(statement.actions)) * len(_each(statement.resources)) * len(_each(statement.principals))
-        if count > _ATOMS:
+        if prod(len(_each(element)) for element in _elements(statement)) > _ATOMS:
             yield Atom(statement, None, None, None)
             continue
         yield from (atom for atom in _atoms(statement) if not covered(atom, others))
@@ -99,6 +98,7 @@ def widening(before: Sequence[Statement], after: Sequence[Statement]) -> Widenin
     """Compare two policies of the same thing. Order, lists of one and the splitting of statements do not matter."""
     allowed, denied = ([s for s in before if s.allows is effect] for effect in (True, False))
     allows, denies = ([s for s in after if s.allows is effect] for effect in (True, False))
-    grants = [atom for atom in _missing(allows, allowed) if not covered(atom, denies)]
+    # What was allowed, or is denied now: together they may take what neither takes.
+    grants = [atom for atom in _missing(allows, allowed) if not denies or not covered(atom, [*allowed, *denies])]
     # A denial of what nobody is allowed any more is still missed: other policies may allow it.
     return Widening(grants, list(_missing(denied, denies)))

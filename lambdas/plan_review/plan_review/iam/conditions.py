@@ -6,16 +6,19 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 from __future__ import annotations
 
 import ipaddress
+import re
 
 from plan_review.iam.patterns import covers
 from plan_review.iam.statements import NOT_KNOWN, Condition
 
-# Operators whose values are alternatives: fewer of them let fewer requests through.
+# Operators whose values are alternatives, and texts.
 _EQUAL = ("StringEquals", "StringEqualsIgnoreCase", "NumericEquals", "DateEquals", "BinaryEquals", "Bool", "Null")
 _LIKE = ("StringLike", "ArnLike", "ArnEquals")
 # Operators whose values are all excluded: more of them let fewer requests through.
 _NOT = ("StringNotEquals", "StringNotEqualsIgnoreCase", "StringNotLike", "ArnNotLike", "ArnNotEquals", "NumericNotEquals",
         "DateNotEquals", "NotIpAddress")  # fmt: skip
+_ARN = ("ArnLike", "ArnEquals")
+_TIME = re.compile(r"[0-9]+|[0-9]{4}-[0-9]{2}-[0-9]{2}(?:T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:[.][0-9]+)?Z)?")
 
 
 def _parts(operator: str) -> tuple[str, str, bool]:
@@ -32,10 +35,10 @@ def _alternatives(name: str) -> str:
 
 def implies(narrow: Condition, wide: Condition) -> bool:
     """Whether every request that meets ``narrow`` meets ``wide``; where it cannot be told, no."""
-    if narrow == wide:
-        return True
     if narrow.key != wide.key or NOT_KNOWN in narrow.values | wide.values:
         return False
+    if narrow == wide:
+        return True
     (quantifier, name, missing), (wide_quantifier, wide_name, wide_missing) = (
         _parts(narrow.operator),
         _parts(wide.operator),
@@ -43,8 +46,7 @@ def implies(narrow: Condition, wide: Condition) -> bool:
     if quantifier != wide_quantifier or (missing and not wide_missing):
         return False
     if wide_name in _LIKE and _alternatives(name) == "text" and name != "StringEqualsIgnoreCase":
-        exact = name == "StringEquals"
-        return all(any(covers(w, _literal(n) if exact else n) for w in wide.values) for n in narrow.values)
+        return all(any(_like(n, name, w, wide_name) for w in wide.values) for n in narrow.values)
     if name != wide_name:
         # A pattern without a wildcard is a text.
         plain = {name, wide_name} == {"StringLike", "StringEquals"} and not any(
@@ -58,6 +60,22 @@ def implies(narrow: Condition, wide: Condition) -> bool:
     if name in _NOT:
         return wide.values <= narrow.values
     return _ordered(name, narrow, wide)
+
+
+def _like(narrow: str, name: str, wide: str, wide_name: str) -> bool:
+    if narrow == wide and (name == wide_name or {name, wide_name} <= set(_ARN)):
+        return True
+    if name == "StringEquals":
+        narrow = _literal(narrow)
+    if wide_name not in _ARN:
+        return covers(wide, narrow)
+    # Each part of an ARN is compared for itself: a wildcard reaches no further than the next colon.
+    parts, wide_parts = narrow.split(":", 5), wide.split(":", 5)
+    if not len(parts) == len(wide_parts) == 6 or (
+        name not in _ARN and any(c in part for part in parts[:5] for c in "*?$")
+    ):
+        return False
+    return all(map(covers, wide_parts, parts))
 
 
 def _literal(text: str) -> str:
@@ -85,8 +103,8 @@ def _ordered(name: str, narrow: Condition, wide: Condition) -> bool:
         except ValueError:
             return False
     else:
-        if len(one) != len(other):  # of one form only can texts be compared as dates
-            return False
+        if len(one) != len(other) or not (_TIME.fullmatch(one) and _TIME.fullmatch(other)):
+            return False  # of one form only can texts be compared as dates
         below, above = one <= other, one >= other
     if "LessThan" in name:
         return below

@@ -11,7 +11,7 @@ from plan_review.iam.compare import Atom, Widening, widening
 from plan_review.iam.patterns import covers
 from plan_review.iam.public import is_public
 from plan_review.iam.statements import NotAPolicyError, Statement, from_blocks, is_policy, only_fewer, parse
-from plan_review.model import Action, Change, Plan
+from plan_review.model import OF_AN_IDENTITY, Action, Change, Plan
 from plan_review.references import without_keys
 from plan_review.text import say
 from plan_review.values import UNKNOWN, Hidden, Value
@@ -130,13 +130,39 @@ def _one(plan: Plan, world: World, changes: Sequence[Change], change: Change, pa
                 Kind.UNSEEN, change.stack, change.address, say(f"{{}} changes, and the new policy {why}", path)
             )
         return
+    # What other policies of the same identity allowed or still deny counts as well: a statement may move between them.
     compared = widening(before, after)
+    if compared and change.type in OF_AN_IDENTITY and target(change):
+        old, new = _beside(change, changes)
+        compared = Widening(
+            widening((*before, *old), after).grants if compared.grants else (),
+            widening(before, (*after, *new)).denials if compared.denials else (),
+        )
     if path.startswith("inline_policy."):  # a set: one more or less gives the others new numbers
         together = [_inline(plan, world, change, side) for side in (change.before, change.after)]
         compared = Widening(widening(together[0], after).grants, widening(before, together[1]).denials)
     if change.action is Action.CREATE and not on_existing:
         compared = Widening([atom for atom in compared.grants if _remarkable(atom)], [])
     yield from _told(change, path, compared, world)
+
+
+def _beside(change: Change, changes: Sequence[Change]) -> tuple[list[Statement], list[Statement]]:
+    """Statements of the identity's other policies of the same stack, before and after."""
+    sides: tuple[list[Statement], list[Statement]] = ([], [])
+    for other in changes:
+        if (
+            other is change
+            or other.type != change.type
+            or other.stack != change.stack
+            or target(other) != target(change)
+        ):
+            continue
+        for found, attributes in zip(sides, (other.before, other.after), strict=True):
+            if attributes is other.before and other.deposed is not None:
+                continue
+            for path in _paths(attributes):
+                found += _statements(_get(attributes, path)) or ()
+    return sides
 
 
 def _inline(plan: Plan, world: World, change: Change, side: Mapping[str, Value]) -> list[Statement]:
@@ -177,7 +203,7 @@ def _of_the_same(change: Change, changes: Sequence[Change]) -> tuple[Statement, 
     """Statements that another resource gave to the same thing and gives no longer: renamed without a moved block."""
     found: list[Statement] = []
     for other in changes:
-        if other.gone and other.type == change.type and target(other) == target(change):
+        if other.gone and (other.type, other.stack) == (change.type, change.stack) and target(other) == target(change):
             for path in _paths(other.before):
                 found += _statements(_get(other.before, path)) or ()
     return tuple(found)

@@ -8,14 +8,21 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
 from plan_review.values import UNKNOWN, Hidden, Value
 
 NOT_KNOWN = "\0"  # in place of an action, a resource or a principal that is not known before apply
+# Operators whose values are alternatives: fewer of them let fewer requests through.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-logic-multiple-context-keys-or-values.html
+ALTERNATIVES = frozenset(
+    {"StringEquals", "StringEqualsIgnoreCase", "StringLike", "ArnEquals", "ArnLike", "NumericEquals", "DateEquals",
+     "BinaryEquals", "Bool", "IpAddress"}
+)  # fmt: skip
 _ACCOUNT = re.compile(r"(?:arn:[\w-]+:iam::)?([0-9]{12})(?::root)?")
+_IN_ACCOUNT = re.compile(r"AWS:(?:arn:[\w-]+:(?:iam|sts)::)?([0-9]{12})(?::|$)")
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,17 @@ class Condition:
     operator: str
     key: str
     values: frozenset[str]
+
+    def alternatives(self) -> Sequence[Condition]:
+        """Conditions of one value each, of which a request that meets this one meets one; itself where it is no such list."""
+        quantifier, _, name = self.operator.rpartition(":")
+        if (
+            len(self.values) < 2
+            or quantifier not in ("", "ForAnyValue")
+            or name.removesuffix("IfExists") not in ALTERNATIVES
+        ):
+            return [self]
+        return [replace(self, values=frozenset({value})) for value in sorted(self.values)]
 
 
 @dataclass(frozen=True)
@@ -137,6 +155,12 @@ def principal(kind: str, identifier: str) -> str:
         return "*"
     account = _ACCOUNT.fullmatch(identifier)
     return f"{kind}:{account[1]}" if kind == "AWS" and account else f"{kind}:{identifier}"
+
+
+def account_of(principal: str) -> str | None:
+    """The account that a principal of IAM is, or is in."""
+    found = _IN_ACCOUNT.match(principal)
+    return found[1] if found else None
 
 
 def _conditions(given: Mapping[str, Any]) -> Iterator[Condition]:
