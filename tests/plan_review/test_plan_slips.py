@@ -141,7 +141,7 @@ def plan_(*days: int | None) -> dict[str, Any]:
 
 
 PROTECTED = [
-    ("aws_s3_bucket_lifecycle_configuration", rules(365, 30), rules(1, 30), rules(365, 30, 7)),
+    ("aws_s3_bucket_lifecycle_configuration", rules(365, 30), rules(1, 30), rules(365, 30, 60)),
     ("aws_s3_bucket_ownership_controls", {"rule": [{"object_ownership": "BucketOwnerEnforced"}]}, {"rule": [{"object_ownership": "ObjectWriter"}]}, None),
     ("aws_sns_topic", {"kms_master_key_id": "alias/acme"}, {"kms_master_key_id": "alias/aws/sns"}, {"kms_master_key_id": "alias/other"}),
     ("aws_instance", {"ebs_block_device": [{"encrypted": True}, {"encrypted": True}]}, {"ebs_block_device": [{"encrypted": True}, {"encrypted": False}]}, {"ebs_block_device": [{"encrypted": True}]}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from plan_review import network_lists
 from plan_review.exposure_rules import EXPOSURE, everywhere
 from plan_review.findings import Finding, Kind
 from plan_review.model import Action, Change
@@ -29,6 +30,7 @@ def exposed(change: Change, world: World) -> Iterator[Finding]:
         yield Finding(Kind.PUBLIC, change.stack, change.address, say(_KEEPERS[change.type] + ": it is destroyed"))
     yield from EXPOSURE.findings(change)
     yield from _firewall(change)
+    yield from network_lists.opened(change, world)
 
 
 def _firewall(change: Change) -> Iterator[Finding]:

@@ -14,6 +14,8 @@ _GROUPS = (
     "http://acs.amazonaws.com/groups/global/AuthenticatedUsers",
 )
 
+_LOCAL = ipaddress.IPv6Network("fc00::/7")
+
 
 def everywhere(value: object) -> bool:
     """A range of addresses that is the internet, or so large a part of it that it was meant to be. Private ranges are not."""
@@ -24,6 +26,8 @@ def everywhere(value: object) -> bool:
     try:
         network = ipaddress.ip_network(value, strict=False)
     except ValueError:
+        return False
+    if network.version == 6 and network.subnet_of(_LOCAL):
         return False
     return network.prefixlen < (8 if network.version == 4 else 16)
 

@@ -15,6 +15,15 @@ def _days(value: object) -> float | None:
     return (float("inf") if value == 0 else value) if isinstance(value, (int, float)) else None
 
 
+def _locked(value: object) -> float | None:
+    """A retention's days; a year is at least 365."""
+    if not isinstance(value, dict):
+        return None
+    days, years = value.get("days"), value.get("years")
+    found = [number * of for number, of in ((days, 1), (years, 365)) if isinstance(number, (int, float)) and number]
+    return max(found, default=None)
+
+
 def _own(value: object) -> bool:
     """A key that is not one of AWS's own, which every user of the account may use."""
     return given(value) and not (isinstance(value, str) and "alias/aws/" in value)
@@ -76,11 +85,20 @@ PROTECTION = Rules(
                 "the database exports fewer logs"),
         Lost("aws_config_configuration_recorder_status", "is_enabled", is_true, "AWS Config no longer records"),
         Lost("aws_config_configuration_recorder", "recording_group.*.all_supported", is_true, "AWS Config records fewer types"),
+        Lost("aws_config_configuration_recorder", "recording_group.*.include_global_resource_types", is_true,
+             "AWS Config records fewer types"),
+        Shrinks("aws_config_configuration_recorder", "recording_group.*.resource_types", "AWS Config records fewer types"),
+        Becomes("aws_config_configuration_recorder", "recording_group.*.exclusion_by_resource_types.*.resource_types", given,
+                "AWS Config records fewer types", fresh=False),
+        Lost("aws_config_configuration_recorder", "recording_mode.*.recording_frequency", one_of("CONTINUOUS"),
+             "AWS Config records once a day"),
         Lost("aws_guardduty_detector", "enable", is_true, "GuardDuty is switched off"),
         Shrinks("aws_inspector2_enabler", "resource_types", "Inspector scans fewer types"),
         # alarms and events
         Lost("aws_cloudwatch_metric_alarm aws_cloudwatch_composite_alarm", "actions_enabled", is_true, "the alarm tells nobody"),
         Shrinks("aws_cloudwatch_metric_alarm aws_cloudwatch_composite_alarm", "alarm_actions", "the alarm tells fewer"),
+        Shrinks("aws_cloudwatch_composite_alarm", "alarm_rule", "the alarm looks at something else"),
+        Becomes("aws_cloudwatch_composite_alarm", "actions_suppressor.*.alarm", given, "another alarm keeps it from telling", fresh=False),
         Becomes("aws_cloudwatch_event_rule", "state", one_of("DISABLED"), "the rule is switched off", fresh=False),
         Lost("aws_cloudwatch_event_rule", "is_enabled", is_true, "the rule is switched off"),
         Becomes("aws_scheduler_schedule", "state", one_of("DISABLED"), "the schedule is switched off", fresh=False),
@@ -89,7 +107,11 @@ PROTECTION = Rules(
         Shrinks("aws_sns_topic_subscription", "endpoint", "it no longer hears of what is published, something else does"),
         Shrinks("aws_cloudtrail", "s3_bucket_name", "the trail writes to another bucket"),
         Shrinks("aws_flow_log", "log_destination", "traffic is logged elsewhere"),
-        Shrinks("aws_cloudwatch_log_metric_filter", "pattern", "counts other log lines"),
+        Shrinks("aws_config_delivery_channel", "s3_bucket_name", "AWS Config delivers to another bucket"),
+        Shrinks("aws_codepipeline", "artifact_store.*.location", "artifacts go to another bucket"),
+        Lost("aws_sqs_queue", "redrive_policy", given, "what fails is no longer kept as a dead letter"),
+        Lost("aws_lambda_function aws_cloudwatch_event_target", "dead_letter_config.*.*", given,
+             "what fails is no longer kept as a dead letter"),
         # versions, backups, deletion
         Lost("aws_s3_bucket_versioning", "versioning_configuration.*.status", one_of("Enabled"), "objects no longer have versions"),
         Lost("aws_s3_bucket", "versioning.*.enabled", is_true, "objects no longer have versions"),
@@ -102,13 +124,14 @@ PROTECTION = Rules(
             "backup_retention_days", "automatic_backup_retention_days")),
         Less("aws_backup_plan", "rule.*.lifecycle.*.delete_after", "backups are kept for a shorter time", endless=True, measure=_days),
         Shrinks("aws_backup_plan", "rule.*.rule_name", "has fewer rules: less is backed up"),
-        *(Less("aws_s3_bucket_lifecycle_configuration", f"rule.*.{name}", "objects are deleted sooner", endless=True, measure=_days)
-          for name in ("expiration.*.days", "noncurrent_version_expiration.*.noncurrent_days",
-                       "noncurrent_version_expiration.*.newer_noncurrent_versions")),
         Lost("aws_s3_bucket_object_lock_configuration", "rule.*.default_retention.*.mode", one_of("COMPLIANCE"),
              "objects can be deleted before their time"),
-        *(Less("aws_s3_bucket_object_lock_configuration", f"rule.*.default_retention.*.{name}", "objects are locked for a shorter time")
-          for name in ("days", "years")),
+        Less("aws_s3_bucket_object_lock_configuration", "rule.*.default_retention.*", "objects are locked for a shorter time",
+             measure=_locked),
+        Less("aws_s3_bucket", "object_lock_configuration.*.rule.*.default_retention.*", "objects are locked for a shorter time",
+             measure=_locked),
+        Lost("aws_s3_object aws_s3_object_copy", "object_lock_legal_hold_status", one_of("ON"), "is no longer held"),
+        Lost("aws_s3_object aws_s3_object_copy", "object_lock_mode", one_of("COMPLIANCE"), "can be deleted before its time"),
         Less("aws_backup_vault_lock_configuration", "min_retention_days", "recovery points can be deleted sooner"),
         Lost("aws_s3_bucket_ownership_controls", "rule.*.object_ownership", one_of("BucketOwnerEnforced"),
              "access control lists count again"),
@@ -116,9 +139,13 @@ PROTECTION = Rules(
             "deletion_window_in_days", "recovery_window_in_days", "soft_delete_retention_days")),
         *(Becomes("*", name, is_true, "can be destroyed with all that is in it", fresh=False) for name in (
             "force_destroy", "force_delete", "skip_final_snapshot", "delete_automated_backups")),
+        Lost("*", "skip_destroy", is_true, "is destroyed with the rest: skip_destroy kept it"),
         *_on("deletion_protection", "deletion_protection_enabled", "enable_deletion_protection", "termination_protection",
              "disable_api_termination", "purge_protection_enabled"),
         Lost("aws_cognito_user_pool", "deletion_protection", one_of("ACTIVE"), "its deletion is no longer refused"),
+        Lost("aws_ecr_repository", "image_scanning_configuration.*.scan_on_push", is_true, "images are no longer scanned when they come"),
+        Lost("aws_ecr_registry_scanning_configuration", "scan_type", one_of("ENHANCED"), "images are scanned as ECR does by itself"),
+        Shrinks("aws_ecr_registry_scanning_configuration", "rule.*.repository_filter.*.filter", "fewer repositories are scanned"),
         Lost("aws_ecr_repository", "image_tag_mutability", one_of("IMMUTABLE"), "its tags can be put on other images"),
         # identities and machines
         Lost("aws_instance aws_launch_template", "metadata_options.*.http_tokens", one_of("required"), "metadata is given without a token (IMDSv1)"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from plan_review import exposure, gate_code, gates, protection, stateful, waivers, world
+from plan_review import expiry, exposure, gate_code, gates, protection, sources, stateful, waivers, watching, world
 from plan_review.findings import Finding, Kind
 from plan_review.iam import attachments, policies
 from plan_review.model import Plan
@@ -58,6 +58,9 @@ def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
             yield from attachments.attached(change, around)
             yield from exposure.exposed(change, around)
             yield from protection.weakened(change, around)
+            yield from expiry.expiring(change, around)
+            yield from watching.deafened(change, around)
+            yield from sources.changed(change)
             yield from gates.pipelines(again.get((change.stack, change.address), change))
             yield from gate_code.functions(again.get((change.stack, change.address), change), known)
             yield from gate_code.removed(change)

@@ -115,7 +115,10 @@ def _among(one: object, types: Sequence[str] | None, known: frozenset[Known]) ->
 def _targets(attributes: Mapping[str, object]) -> Iterator[tuple[object, Sequence[str] | None]]:
     for name, types in _TARGETS.items():
         for value in at(attributes, name):
-            yield from ((item, types) for item in (value if isinstance(value, list) else [value]))
+            several = value if isinstance(value, list) else [value]
+            yield from (
+                (item, types) for item in several if not isinstance(item, dict)
+            )  # blocks have names of other things
     for values in at(attributes, "dimensions"):
         yield from ((value, None) for value in (values.values() if isinstance(values, dict) else ()))
 

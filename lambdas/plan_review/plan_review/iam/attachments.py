@@ -29,7 +29,9 @@ _GIVES: Final = {
     "aws_vpc_endpoint_service_allowed_principal": ("principal_arn", "the endpoint service can be used by {}"),
     "aws_snapshot_create_volume_permission": ("account_id", "the snapshot can be used by the account {}"),
     "aws_ami_launch_permission": ("account_id", "the image can be used by the account {}"),
-    "aws_eks_access_policy_association": ("policy_arn", "somebody gets {} in the cluster"),
+    "aws_eks_access_entry": ("kubernetes_groups", "somebody joins the groups {} of the cluster"),
+    "aws_iam_access_key": ("user", "a key is made with which anybody is the user {}"),
+    "aws_iam_user_login_profile": ("user", "a password is made with which anybody is the user {}"),
     "azurerm_role_assignment": ("role_definition_name", "somebody gets the role {}"),
 }
 # Also told of something new.
@@ -45,6 +47,17 @@ _RECEIVERS: Final[Mapping[str, Sequence[str] | None]] = {
 }  # fmt: skip
 _WHOM: Final = (*_RECEIVERS, "users", "operations", "permissions", "permissions_with_grant_option", "scope", "key_id",
                 "resource_share_arn", "cluster_name", "snapshot_id", "image_id", "vpc_endpoint_service_id")  # fmt: skip
+# EKS's policies for a namespace that let neither roles be bound nor a cluster be changed: what deploys there has one.
+# https://docs.aws.amazon.com/eks/latest/userguide/access-policy-permissions.html
+_DEPLOYS: Final = re.compile(r"arn:[\w-]+:eks::aws:cluster-access-policy/AmazonEKS(?:Edit|View)Policy")
+_SYSTEM: Final = re.compile(r"^kube-|[*?]")
+# What something may do, by the role that it acts as.
+_ACTS_AS: Final = ("role", "role_arn", "service_role", "execution_role_arn", "task_role_arn", "iam_instance_profile")
+_ACTORS: Final = frozenset(
+    {"aws_codebuild_project", "aws_codepipeline", "aws_lambda_function", "aws_instance", "aws_launch_template",
+     "aws_ecs_task_definition", "aws_ecs_service", "aws_eks_pod_identity_association", "aws_glue_job", "aws_sfn_state_machine",
+     "aws_scheduler_schedule", "aws_cloudwatch_event_target", "aws_sagemaker_notebook_instance", "aws_batch_job_definition"}
+)  # fmt: skip
 _GOOGLE: Final = re.compile(r"google_\w+_iam_(?:member|binding)")
 _SERVICE: Final = re.compile(r"[\w.-]+\.amazonaws\.com(?:\.cn)?")
 
@@ -56,6 +69,14 @@ def attached(change: Change, world: World) -> Iterator[Finding]:
     if change.type in _GIVES and change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE):
         attribute, sentence = _GIVES[change.type]
         yield from _given(change, world, attribute, sentence)
+    if change.type == "aws_eks_access_policy_association" and change.action in (
+        Action.CREATE,
+        Action.UPDATE,
+        Action.REPLACE,
+    ):
+        yield from _cluster(change, world)
+    if change.type in _ACTORS and change.stays:
+        yield from _acts(change, world)
     if _GOOGLE.fullmatch(change.type) and change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE):
         yield from _google(change)
     if change.type == "aws_lambda_permission" and change.action in (Action.CREATE, Action.REPLACE):
@@ -85,9 +106,66 @@ def attached(change: Change, world: World) -> Iterator[Finding]:
 def _given(change: Change, world: World, attribute: str, sentence: str) -> Iterator[Finding]:
     old = _items(change.before.get(attribute)) if change.stays and not _others_get_it(change, attribute) else []
     new = [one for one in _items(change.after.get(attribute)) if one not in old]
-    powerful = any(_POWERFUL.search(_word(one)) for one in new)
+    powerful = attribute not in ("user", "kubernetes_groups") and any(_POWERFUL.search(_word(one)) for one in new)
     if new and (powerful or not _to_something_new(change, world)):
         yield Finding(Kind.IAM, change.stack, change.address, say(sentence, [_word(one) for one in new]))
+
+
+def _cluster(change: Change, world: World) -> Iterator[Finding]:
+    """A policy of EKS for somebody. What is only being made may get what whatever deploys to a namespace has, and no more.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/access-policies.html
+    """
+    old = _scope(change.before) if change.stays else None
+    new = _scope(change.after)
+    policy = change.after.get("policy_arn")
+    same = change.stays and policy == change.before.get("policy_arn") and not _others_get_it(change, "policy_arn")
+    if same and old is not None and new is not None and (old == {"*"} or new <= old):
+        return
+    if (
+        not change.stays
+        and _to_something_new(change, world)
+        and new
+        and not any(map(_SYSTEM.search, new))
+        and _deploys(policy)
+    ):
+        return
+    where = (
+        say("the whole cluster")
+        if new == {"*"}
+        else say("namespaces that are not known before apply")
+        if new is None
+        else say("the namespaces {}", sorted(new))
+    )
+    yield Finding(Kind.IAM, change.stack, change.address, say("somebody gets {} in {}", _word(policy), where))
+
+
+def _deploys(policy: Value) -> bool:
+    return isinstance(policy, str) and bool(_DEPLOYS.fullmatch(policy))
+
+
+def _scope(attributes: Mapping[str, Value]) -> set[str] | None:
+    """Namespaces, ``*`` for all; None where they are not known."""
+    kinds, names = at(attributes, "access_scope.*.type"), at(attributes, "access_scope.*.namespaces.*")
+    if kinds == ["namespace"] and names and all(isinstance(one, str) for one in names):
+        return set(names)
+    return {"*"} if kinds == ["cluster"] else None
+
+
+def _acts(change: Change, world: World) -> Iterator[Finding]:
+    """It acts as another role: one that is only being made is told by what it may do."""
+    for name in _ACTS_AS:
+        types = ("aws_iam_instance_profile",) if name == "iam_instance_profile" else ("aws_iam_role",)
+        old, new = change.before.get(name), change.after.get(name)
+        if (
+            isinstance(old, str)
+            and old
+            and isinstance(new, str)
+            and new
+            and old != new
+            and not _is_new(new, types, world)
+        ):
+            yield Finding(Kind.IAM, change.stack, change.address, say("acts as another role: {}", new))
 
 
 def _others_get_it(change: Change, attribute: str) -> bool:
