@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import subprocess
@@ -99,3 +100,68 @@ def test_the_limit_and_the_link_reach_the_comment(tmp_path: Path) -> None:
     assert len(text) <= 2000
     assert "Left out" in text
     assert "(https://example.com/r)" in text
+
+
+def risky_then(more: bytes) -> bytes:
+    return json.dumps(RISKY).encode()[:-1] + more + b"}"
+
+
+HOSTILE = {
+    "the changes twice": (risky_then(b', "resource_changes": []'), "resource_changes twice"),
+    "an action twice": (json.dumps(RISKY).encode().replace(b'"actions":', b'"actions": ["no-op"], "actions":'), "actions twice"),
+    "no number": (risky_then(b', "x": NaN'), "not JSON"),
+    "infinity": (risky_then(b', "x": -Infinity'), "not JSON"),
+    "a number of 5,000 digits": (risky_then(b', "x": ' + b"9" * 5000), "not JSON"),
+    "compressed": (gzip.compress(json.dumps(RISKY).encode()), "compressed"),
+    "nested": (risky_then(b', "x": ' + b"[" * 50_000 + b"]" * 50_000), "nested too deeply"),
+    "nested in an attribute": (
+        json.dumps(document(change("acme_x", {}, {"a": 0}))).encode().replace(b'"a": 0', b'"a": ' + b'[{"a":' * 400 + b"1" + b"}]" * 400),
+        "",
+    ),
+    "half of it": (json.dumps(RISKY).encode()[:-20], "not JSON"),
+    "after it more": (json.dumps(RISKY).encode() + b"{}", "not JSON"),
+    "bytes": (bytes(range(256)) * 4, "not JSON"),
+    "UTF-16 without its mark, cut": (json.dumps(RISKY).encode("utf-16-le")[:-1], "not JSON"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_whatever_it_is_given_it_ends_with_a_sentence(tmp_path: Path, case: str) -> None:
+    data, words = HOSTILE[case]
+    ran = run(*written(tmp_path, one=data))
+    said = ran.stderr.decode()
+    assert "Traceback" not in said
+    if words:
+        assert ran.returncode == 2
+        assert words in said
+        assert len(said.splitlines()) == 1
+    else:
+        assert ran.returncode in (0, 2)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_the_same_plan_in_another_encoding(tmp_path: Path, encoding: str) -> None:
+    assert run(*written(tmp_path, one=json.dumps(RISKY).encode(encoding))).returncode == 1
+
+
+def test_a_folder_and_a_device(tmp_path: Path) -> None:
+    assert run(tmp_path).returncode == 2
+    assert run("/dev/null").returncode == 2
+    assert run("-", "-", stdin=json.dumps(HARMLESS).encode()).returncode == 2, "there is nothing to read a second time"
+
+
+def test_a_review_that_nobody_could_read_is_none(tmp_path: Path) -> None:
+    """``/dev/full`` refuses what is written to it, as a full disk does."""
+    environment = {"PYTHONPATH": str(ROOT / "lambdas" / "plan_review"), "PATH": os.defpath}
+    [file] = written(tmp_path, one=HARMLESS)
+    with Path("/dev/full").open("wb") as full:
+        ran = subprocess.run(
+            [sys.executable, "-S", "-m", "plan_review", str(file)],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment,
+            check=False,
+        )
+    assert ran.returncode == 2
+    assert b"Traceback" not in ran.stderr
+    assert b"could not be written" in ran.stderr

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from plan_review import render
+from plan_review import cli, render
 from plan_review.findings import Kind
 from plan_review.reading import read
 from plan_review.review import Review, review
@@ -111,22 +112,119 @@ def test_no_secret_of_the_example_is_in_any_format() -> None:
     assert not found.risky
 
 
-def test_a_pipeline_that_is_added_raises_nothing() -> None:
-    """All stacks of this project, deployed to the emulator, planned with one more delivery in pipelines.yaml."""
-    files = sorted((PLANS / "pipeline_added").glob("*.json"))
-    assert [file.stem for file in files] == ["findings", "foundation", "governance", "payments", "shop"]
-    found = review([read(file.stem, file.read_bytes()) for file in files])
+def stacks(case: str) -> dict[str, Any]:
+    """Plans of this project's own stacks (tools/plan_stacks.py), by stack."""
+    return {file.stem: json.loads(file.read_bytes()) for file in sorted((PLANS / case).glob("*.json"))}
+
+
+def together(plans: dict[str, Any]) -> Review:
+    return review([read(name, json.dumps(plan).encode()) for name, plan in plans.items()])
+
+
+ADDED = {"delivery_added": "shop", "scan_added": "tools"}
+
+
+@pytest.mark.parametrize("case", ADDED)
+def test_a_pipeline_that_is_added_raises_nothing(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """All stacks, with everything account-wide managed, deployed to the emulator and planned with one pipeline more."""
+    found = together(stacks(case))
     assert [render.render_table.line(finding.text) for finding in found.findings] == []
-    assert "Unchanged: payments" in render.table(found)
+    assert "Unchanged: libraries, payments" in render.table(found)
+    assert cli.main([str(file) for file in sorted((PLANS / case).glob("*.json"))]) == cli.NOTHING
+    assert "nothing risky found" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("case", ADDED)
+def test_what_is_planned_is_one_pipeline_more(case: str) -> None:
+    before, after = (yaml.safe_load((PLANS / "stacks" / f"{name}.yaml").read_text()) for name in ("before", case))
+    added = after["pipelines"].pop(ADDED[case])
+    assert after == before
+    assert sorted(stacks(case)) == sorted(
+        ["findings", "foundation", "governance", "libraries", "payments", ADDED[case]]
+    )
+    assert {one["kind"] for one in before["pipelines"].values()} == {"delivery", "scan"}
+    if added["kind"] == "delivery":
+        assert {added[stage]["access"] for stage in ("staging", "production")} == {"edit-policy"}
+    types = {change["type"] for plan in stacks(case).values() for change in plan["resource_changes"]}
+    assert {
+        "aws_codepipeline",
+        "aws_iam_role_policy",
+        "aws_cloudwatch_metric_alarm",
+        "aws_cloudwatch_dashboard",
+    } <= types
+
+
+def attribute(plans: dict[str, Any], stack: str, address: str) -> dict[str, Any]:
+    """What an object is to be."""
+    [found] = [one for one in plans[stack]["resource_changes"] if one["address"] == address]
+    after: dict[str, Any] = found["change"]["after"]
+    return after
+
+
+def _cluster(plans: dict[str, Any]) -> None:
+    attribute(plans, "shop", "aws_eks_access_policy_association.Production_access_policy")["access_scope"] = [
+        {"type": "cluster", "namespaces": None}
+    ]
+
+
+def _kube_system(plans: dict[str, Any]) -> None:
+    association = attribute(plans, "shop", "aws_eks_access_policy_association.Staging_access_policy")
+    association["access_scope"][0]["namespaces"].append("kube-system")
+
+
+def _exempted(plans: dict[str, Any]) -> None:
+    rule = attribute(plans, "governance", "aws_config_config_rule.rule_codebuild-project-environment-privileged-check")
+    rule["input_parameters"] = rule["input_parameters"].replace("acme-shop-image", "acme-shop-image,acme-payments-push")
+
+
+def _unheard(plans: dict[str, Any]) -> None:
+    rule = attribute(plans, "governance", "aws_cloudwatch_event_rule.stage_failed")
+    rule["event_pattern"] = rule["event_pattern"].replace('"acme-payments",', "")
+
+
+def _expired(plans: dict[str, Any]) -> None:
+    lifecycle = attribute(plans, "foundation", "aws_s3_bucket_lifecycle_configuration.artifacts_lifecycle")
+    [rule] = [one for one in lifecycle["rule"] if one["id"] == "expire-acme-payments"]
+    rule["expiration"][0]["days"] = 1
+
+
+def _other_pipelines(plans: dict[str, Any]) -> None:
+    policy = attribute(plans, "findings", "aws_iam_role_policy.importer_policy")
+    policy["policy"] = policy["policy"].replace(
+        "eu-central-1:123456789012:acme-shop", "eu-central-1:123456789012:acme-*"
+    )
+
+
+HIDDEN = {
+    "the whole cluster": (_cluster, Kind.IAM), "another namespace": (_kube_system, Kind.IAM),
+    "another exemption": (_exempted, Kind.PROTECTION), "a pipeline less is heard of": (_unheard, Kind.PROTECTION),
+    "another's artifacts end": (_expired, Kind.PROTECTION), "all pipelines may be asked about": (_other_pipelines, Kind.IAM),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_what_hides_beside_a_new_pipeline_is_told(hidden: str) -> None:
+    hide, kind = HIDDEN[hidden]
+    plans = stacks("delivery_added")
+    hide(plans)
+    assert [finding.kind for finding in together(plans).findings] == [kind]
 
 
 def test_the_same_project_made_weaker_is_told() -> None:
-    """The same, with a higher threshold, a waiver, and edits of the emitted Terraform."""
-    found = review([read(file.stem, file.read_bytes()) for file in sorted((PLANS / "made_weaker").glob("*.json"))])
+    """The same, with a higher threshold, a waiver, a second deployer and more, and with edits of the emitted Terraform."""
+    found = together(stacks("made_weaker"))
     told = {(finding.kind.name, finding.stack, finding.address) for finding in found.findings}
     assert {
         ("DESTROY", "payments", "aws_ecr_repository.registry"),
+        ("IAM", "payments", "aws_eks_access_policy_association.Staging_access_policy"),
+        ("IAM", "payments", "aws_eks_access_policy_association.Production_access_policy"),
         ("PUBLIC", "foundation", "aws_s3_bucket_public_access_block.reports_public_access"),
+        ("PROTECTION", "foundation", "aws_s3_bucket_lifecycle_configuration.reports_lifecycle"),
+        ("PROTECTION", "governance", "aws_cloudtrail.trail"),
+        ("PROTECTION", "governance", "aws_cloudwatch_log_metric_filter.audit_role-changed"),
+        ("PROTECTION", "governance", "aws_cloudwatch_metric_alarm.audit_approval-overridden_alarm"),
+        ("PROTECTION", "governance", "aws_cloudwatch_metric_alarm.audit_bucket-changed_alarm"),
+        ("PROTECTION", "governance", "aws_config_config_rule.rule_cloud-trail-log-file-validation-enabled"),
         ("PROTECTION", "payments", "aws_cloudwatch_metric_alarm.event_dead_letters_alarm"),
         ("PROTECTION", "payments", "aws_cloudwatch_log_group.Build_git-secrets_logs"),
         ("GATE", "payments", "aws_codepipeline.pipeline"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import shutil
 import sys
 from collections import Counter
@@ -34,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except OSError as error:
             failed = True
             print(f"{printable(file)}: {error.strerror or type(error).__name__}", file=sys.stderr)
+        except Exception as error:  # see below: whatever it is, it was not judged
+            failed = True
+            print(f"{printable(file)}: it does not have the form of a plan ({type(error).__name__})", file=sys.stderr)
     if not plans:
         return UNREADABLE
     try:
@@ -48,8 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{given.limit} characters are too few for the verdict and the link", file=sys.stderr)
         return UNREADABLE
     # Whatever the terminal's or the file's encoding: a character that it does not know must not lose the review.
-    sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-    sys.stdout.flush()
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
+    except OSError as error:  # a full disk, a reader that has gone: nobody has read it all
+        print(f"the review could not be written: {error.strerror or type(error).__name__}", file=sys.stderr)
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # what is left in its buffer fails again at the end
+        return UNREADABLE
     if failed:
         return UNREADABLE
     return RISKY if found.risky else NOTHING

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from plan_review import references
 from plan_review.model import OF_AN_IDENTITY, Action, Change, JsonObject, Output, Plan
@@ -43,11 +43,35 @@ def read(name: str, data: bytes) -> Plan:
         raise UnreadableError(f"it does not have the form of a plan ({type(error).__name__})") from None
 
 
+class _TwiceError(ValueError):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """JSON leaves open which of two members of one name counts; Terraform never writes two."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(printable(next(name for name in found if names.count(name) > 1))[:80])
+    return found
+
+
+def _no_number(text: str) -> NoReturn:
+    """NaN and Infinity, which JSON does not know and which are neither more nor less than anything."""
+    raise ValueError(text)
+
+
 def _document(data: bytes) -> JsonObject:
     if data[:2] == b"PK":
         raise UnreadableError("this is Terraform's own plan file: make JSON of it with `terraform show -json PLAN`")
+    if data[:2] == b"\x1f\x8b":
+        raise UnreadableError("it is compressed: unpack it first")
     try:
-        document = json.loads(data)
+        document = json.loads(data, object_pairs_hook=_once, parse_constant=_no_number)
+    except _TwiceError as error:
+        raise UnreadableError(
+            f"it says {error} twice in one object: others may read the one, this program the other"
+        ) from None
     except ValueError:
         if data.lstrip()[:9] == b'{"@level"':
             raise UnreadableError(

@@ -4,9 +4,9 @@ protection goes with what it protects."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from plan_review.model import Action, Change, Plan
+from plan_review.model import OF_AN_IDENTITY, Action, Change, Plan
 from plan_review.values import UNKNOWN, at
 
 # type -> service of its ARN, and the attribute that its resource part ends with.
@@ -55,7 +55,8 @@ Known = tuple[str, str]  # a type, and one of the texts by which others name a t
 @dataclass(frozen=True)
 class World:
     """``created``: (service, name) of what is made; ``made`` and ``gone``: what is made and destroyed; ``standing``: names of what
-    is there before and after; ``documents``: policy documents that plans read only when they are applied, by stack and address."""
+    is there before and after; ``documents``: policy documents that plans read only when they are applied, by stack and address;
+    ``policies``: of identities that have several."""
 
     created: frozenset[tuple[str, str]]
     made: frozenset[Known]
@@ -63,6 +64,11 @@ class World:
     standing: frozenset[str]
     documents: Mapping[tuple[str, str], Change]
     rules_gone: frozenset[str] = frozenset()
+    policies: Mapping[tuple[object, ...], Sequence[Change]] = field(default_factory=dict)
+
+    def beside(self, change: Change) -> Sequence[Change]:
+        """The other policies of the same identity, of the same stack."""
+        return [other for other in self.policies.get(_owner(change), ()) if other is not change]
 
     def is_new(self, arn: str) -> bool:
         """Whether an ARN, or a pattern of ARNs, is of something that is only being made."""
@@ -128,6 +134,10 @@ def target(change: Change) -> tuple[str, ...]:
     return tuple(sorted(one for one, _ in _targets(change.after or change.before) if isinstance(one, str)))
 
 
+def _owner(change: Change) -> tuple[object, ...]:
+    return (change.stack, change.type, *target(change))
+
+
 def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
     """Look at all plans. Types in ``companions`` protect or connect others: that they go, or come, takes nothing with them."""
     changes = [change for plan in plans for change in plan.changes]
@@ -158,6 +168,10 @@ def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
         for name in at(change.before, "name")
         if isinstance(name, str)
     )
+    policies: dict[tuple[object, ...], list[Change]] = {}
+    for change in changes:
+        if change.type in OF_AN_IDENTITY and change.managed and target(change):
+            policies.setdefault(_owner(change), []).append(change)
     # What is made in one stack may stand in another, of another account.
     there = frozenset(known for plan in plans for known in plan.there)
     left = there - {(kind, one) for kind, one in gone}
@@ -168,6 +182,7 @@ def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
         standing=frozenset(name for _, name in left),
         documents=documents,
         rules_gone=rules,
+        policies=policies,
     )
 
 

@@ -133,7 +133,7 @@ def _one(plan: Plan, world: World, changes: Sequence[Change], change: Change, pa
     # What other policies of the same identity allowed or still deny counts as well: a statement may move between them.
     compared = widening(before, after)
     if compared and change.type in OF_AN_IDENTITY and target(change):
-        old, new = _beside(change, changes)
+        old, new = _beside(change, world)
         compared = Widening(
             widening((*before, *old), after).grants if compared.grants else (),
             widening(before, (*after, *new)).denials if compared.denials else (),
@@ -146,22 +146,14 @@ def _one(plan: Plan, world: World, changes: Sequence[Change], change: Change, pa
     yield from _told(change, path, compared, world)
 
 
-def _beside(change: Change, changes: Sequence[Change]) -> tuple[list[Statement], list[Statement]]:
-    """Statements of the identity's other policies of the same stack, before and after."""
+def _beside(change: Change, world: World) -> tuple[list[Statement], list[Statement]]:
+    """Statements of the identity's other policies, before and after."""
     sides: tuple[list[Statement], list[Statement]] = ([], [])
-    for other in changes:
-        if (
-            other is change
-            or other.type != change.type
-            or other.stack != change.stack
-            or target(other) != target(change)
-        ):
-            continue
+    for other in world.beside(change):
         for found, attributes in zip(sides, (other.before, other.after), strict=True):
-            if attributes is other.before and other.deposed is not None:
-                continue
-            for path in _paths(attributes):
-                found += _statements(_get(attributes, path)) or ()
+            if attributes is other.after or other.deposed is None:
+                for path in _paths(attributes):
+                    found += _statements(_get(attributes, path)) or ()
     return sides
 
 
