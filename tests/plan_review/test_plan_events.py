@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from plan_review.reading import read
 from plan_review.review import review
 
 ROOT = Path(__file__).resolve().parents[2]
+REFERENCE = r"\$\{aws_\w+\.[\w-]+\.\w+\}"
 OWN = ["codepipeline/acme-payments", "codepipeline/acme-libs"]
 
 
@@ -60,14 +62,17 @@ def test_a_rule_that_hears_as_much_or_more_is_not(before: Any, after: Any) -> No
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """What is synthesized as if it were planned; references stay texts."""
+    """What is synthesized as if it were planned. A reference of something new to a resource is not known; others stay texts."""
     entries = []
     for kind, group in new["resource"].items():
         for name, resource in group.items():
             after = {key: value for key, value in resource.items() if key not in ("//", "depends_on", "lifecycle")}
             was = old.get("resource", {}).get(kind, {}).get(name)
             before = was and {key: was[key] for key in was if key not in ("//", "depends_on", "lifecycle")}
-            entries.append(change(kind, before, after, name=name, action="no-op" if before == after else ""))
+            new_ones = [] if before else [key for key, value in after.items() if re.fullmatch(REFERENCE, str(value))]
+            known = {key: value for key, value in after.items() if key not in new_ones}
+            unknown = {"after_unknown": dict.fromkeys(new_ones, True)}
+            entries.append(change(kind, before, known, name=name, action="no-op" if before == after else "", **unknown))
     assert all(name in new["resource"][kind] for kind, group in old.get("resource", {}).items() for name in group)
     return entries
 
