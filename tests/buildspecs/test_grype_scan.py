@@ -225,7 +225,7 @@ def test_what_could_not_be_resolved_is_no_evidence(bench: Bench) -> None:
     assert "requirements.txt: could not be resolved: no such package" in done.stdout
 
 
-@pytest.mark.parametrize("content", ["", "[]", '{"manifests": [{}]}'])
+@pytest.mark.parametrize("content", ["", "[]", '{"schema": 1, "manifests": [{}]}', '{"schema": 2, "manifests": []}'])
 def test_an_unusable_resolution_is_an_error(bench: Bench, content: str) -> None:
     (bench.resolved / "resolution.json").write_text(content)
     bench.gate("dependencies", 2)
