@@ -52,7 +52,7 @@ def describe_all(errors: Sequence[ErrorDetails], document: Document, root: type[
 def _unknown(key: str, models: list[type[BaseModel]], data: object) -> tuple[str | None, str]:
     """The key that was meant, if any is near, and what to say of one that the mapping does not take."""
     model = _choose(models, data)
-    allowed = list(_fields(model)) if model else []
+    allowed = _known([model] if model else [])
     near = _near(key, allowed)
     others = [name for one in models if key in _fields(one) for name in _tag(one)]
     if model and others and not near:
@@ -95,7 +95,9 @@ def _wrong(kind: str, error: ErrorDetails, path: Path, document: Document, root:
         return f"missing key; needed: {right or ('scan, delivery or review' if path[0] == 'pipelines' else 'local, s3 or http')}"
     if kind in ("literal_error", "union_tag_invalid"):
         allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
-        found = context.get("tag", value)
+        found = (
+            value.get(path[-1]) if "tag" in context and isinstance(value, dict) else value
+        )  # the tag is always a text
         return (
             f"unknown value {show(found)}, {_hint(_near(found, allowed), allowed)}"
             if isinstance(found, str)
@@ -103,8 +105,13 @@ def _wrong(kind: str, error: ErrorDetails, path: Path, document: Document, root:
         )
     if value is None and kind == "string_type" and not right:  # a name that the user chose, such as a tag's
         return 'no value; write one, "" for an empty one, or delete the line'
+    if value is None and not right:  # a mapping under a name that the user chose
+        models, _ = _found(path, document.data, root)
+        tag = next((name for name in _TAGS if len(models) > 1 and name in models[0].model_fields), None)
+        first = f"first {tag}: {models[0].model_fields[tag].description}" if tag else _hint(None, _known(models))
+        return f"no value; write its keys below, {first}"
     if value is None:
-        return f"no value; write one ({right or 'see pipelines.schema.json'}){_or_delete(field)}"
+        return f"no value; write one ({right}){_or_delete(field)}"
     if kind == "string_type":
         return _no_text(value, path, document)
     if kind == "bool_type":
@@ -182,6 +189,10 @@ def _shape(value: object) -> str:
 
 def _fields(model: type[BaseModel]) -> dict[str, FieldInfo]:
     return {info.alias or name: info for name, info in model.model_fields.items()}
+
+
+def _known(models: list[type[BaseModel]]) -> list[str]:
+    return [name for model in models for name in _fields(model)]
 
 
 def _field(path: Path, data: object, root: type[BaseModel]) -> FieldInfo | None:
