@@ -12,6 +12,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from tools.emulator.process import Emulator, EmulatorError
 from tools.rehearse.builds import BuildFacts, BuildResult, Source
 from tools.rehearse.codebuild import CodeBuild
 from tools.rehearse.described import Project, Variable
-from tools.rehearse.standins import StandIns, registry
+from tools.rehearse.people import Repository
+from tools.rehearse.standins import StandIns, base, codecommit, registry
 from tools.rehearse.watch import Clock
 
 ROOT = Path(__file__).parents[2]
@@ -53,11 +55,13 @@ class World:
     folder: Path
     scripts_sha256: str
     scripts_uri: str
+    git: codecommit.GitServer
+    repository: Repository
     count: list[int] = field(default_factory=lambda: [0])
 
     def stand_ins(self, **plan: Any) -> StandIns:
         self.count[0] += 1
-        found = StandIns(self.folder / f"scenario-{self.count[0]}", self.emulator, ACCOUNT, self.registry)
+        found = StandIns(self.folder / f"scenario-{self.count[0]}", self.emulator, ACCOUNT, self.registry, self.git)
         found.plan({name.replace("_", "-"): one for name, one in plan.items()})
         return found
 
@@ -74,6 +78,7 @@ class World:
         minutes: int = 5,
         faster: float = 1,
         role: str = ROLE,
+        commit: str = COMMIT,
         stop: threading.Event | None = None,
         **variables: str,
     ) -> BuildResult:
@@ -86,7 +91,7 @@ class World:
             zipped(place / f"{name}.zip", content)
             sources[name] = Source(place / f"{name}.zip", f"{BUCKET}/pipe/{name}")
         values = {
-            "SCRIPTS_URI": self.scripts_uri, "SCRIPTS_SHA256": self.scripts_sha256, "COMMIT": COMMIT, "PIPELINE": "shop",
+            "SCRIPTS_URI": self.scripts_uri, "SCRIPTS_SHA256": self.scripts_sha256, "COMMIT": commit, "PIPELINE": "shop",
             "EXECUTION": EXECUTION, "ARTIFACTS_BUCKET": BUCKET, "REPORTS_BUCKET": BUCKET, "FINDINGS_IMPORTER": "importer",
             "ACTION": "Build/x", "SCAN_HISTORY": "false", **variables,
         }  # fmt: skip
@@ -98,7 +103,7 @@ class World:
         own.mkdir()
         build_id = f"acme-build:00000000-0000-0000-0000-{self.count[0]:012}"
         facts = BuildFacts(
-            "shop", EXECUTION, "Build", "x", build_id, self.count[0], COMMIT, own, stop or threading.Event()
+            "shop", EXECUTION, "Build", "x", build_id, self.count[0], commit, own, stop or threading.Event()
         )
         codebuild = CodeBuild(self.emulator, ACCOUNT, stand_ins or self.stand_ins(), Clock(faster))
         return codebuild.run(
@@ -126,24 +131,61 @@ def zipped(target: Path, content: Mapping[str, str | bytes]) -> None:
 def running(folder: Path) -> Iterator[World]:
     """On CI the emulator must be there; elsewhere a test without it skips."""
     (folder / "emulator").mkdir()
+    repository = Repository.make(folder / "repositories" / "shop")
     try:
         with (
             process.running(folder / "emulator", region=REGION) as emulator,
             registry.running(folder / "registry") as address,
+            codecommit.serving(folder / "codecommit", REGION, {"shop": repository.folder}) as git,
+            nothing_else() as url,
         ):
-            yield prepared(emulator, address, folder)
+            emulator.use_stand_in(url)
+            base.put(address)
+            yield prepared(emulator, address, folder, git, repository)
     except EmulatorError as error:
         if os.environ.get("CI"):
             pytest.fail(str(error))
         pytest.skip(str(error))
 
 
-def prepared(emulator: Emulator, address: str, folder: Path) -> World:
+@contextmanager
+def nothing_else() -> Iterator[str]:
+    """URL of what answers a call that the emulator has permitted, in place of the rehearsal's whole API."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def prepared(
+    emulator: Emulator, address: str, folder: Path, git: codecommit.GitServer, repository: Repository
+) -> World:
     iam, s3 = emulator.client("iam"), emulator.client("s3")
     trust = {"Effect": "Allow", "Principal": {"Service": "codebuild.amazonaws.com"}, "Action": "sts:AssumeRole"}
     trust["Condition"] = {"StringEquals": {"aws:SourceArn": ARN}}  # type: ignore[assignment]
     for name, also in (
-        (ROLE, ["s3:GetObject", "s3:PutObject", "lambda:InvokeFunction", "ssm:GetParameter*", "ecr:*"]),
+        (
+            ROLE,
+            [
+                "s3:GetObject",
+                "s3:PutObject",
+                "lambda:InvokeFunction",
+                "ssm:GetParameter*",
+                "ecr:*",
+                "codecommit:GitPull",
+            ],
+        ),
         ("mute", []),
         ("blind", ["s3:GetObject", "s3:PutObject", "lambda:InvokeFunction"]),
     ):
@@ -192,7 +234,7 @@ def prepared(emulator: Emulator, address: str, folder: Path) -> World:
             archive.write(file, file.name)
     s3.put_object(Bucket=BUCKET, Key="scripts/x.zip", Body=scripts.getvalue())
     digest = hashlib.sha256(scripts.getvalue()).hexdigest()
-    return World(emulator, address, folder, digest, f"s3://{BUCKET}/scripts/x.zip")
+    return World(emulator, address, folder, digest, f"s3://{BUCKET}/scripts/x.zip", git, repository)
 
 
 def spec(*commands: str, phase: str = "build", env: str = "", rest: str = "") -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import sys
 import urllib.request
 import zipfile
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tools.rehearse.standins import base
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -44,6 +48,76 @@ def test_git_secrets_really_finds_a_planted_key_and_shows_it_nowhere(world: Any)
     assert KEY not in found.log.read_text() + json.dumps(stand_ins.calls())
 
 
+def test_git_secrets_clones_from_codecommit_and_finds_what_was_taken_out_again(world: Any, tmp_path: Path) -> None:
+    (tmp_path / "README").write_text("nothing\n")
+    planted, _ = world.repository.commit("main", "Add settings", {"nightly.env": f"ID={KEY}\n"}, tmp_path)
+    commit, _ = world.repository.commit("main", "Take them out", {}, tmp_path)
+    settings = {
+        "SCAN_HISTORY": "true",
+        "REPOSITORY_URL": f"https://git-codecommit.{REGION}.amazonaws.com/v1/repos/shop",
+    }
+    stand_ins, buildspec = world.stand_ins(), world.buildspec("scan-git-secrets.yml")
+
+    found = world.run(buildspec, {"README": "nothing\n"}, stand_ins=stand_ins, commit=commit, **settings)
+
+    assert found.status == "FAILED"
+    assert "gate: git-secrets history: findings" in found.message, lines(found)[-30:]
+    assert "git-secrets source" not in found.message
+    assert f"\n{planted}:nightly.env:1: aws-access-key-id\n".encode() in report(world, "git-secrets-history")
+    assert world.git.log == [("shop", "cloned")]
+    assert KEY not in found.log.read_text() + json.dumps(stand_ins.calls())
+    helper = [
+        call for call in calls(stand_ins, "aws") if call["arguments"] == ["codecommit", "credential-helper", "get"]
+    ]
+    assert [(call["kind"], call["code"]) for call in helper] == [("real", 0)]
+
+    denied = world.run(buildspec, {"README": "nothing\n"}, stand_ins=stand_ins, role="blind", commit=commit, **settings)
+
+    assert denied.status == "FAILED"
+    assert "ended with 128" in "\n".join(lines(denied))
+    assert "403" in "\n".join(lines(denied))
+    assert "codecommit:GitPull" in world.git.log[-1][1]
+
+
+def test_the_git_server_knows_whom_it_answers(world: Any) -> None:
+    def basic(user: str, password: str) -> str:
+        return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+    role = world.emulator.as_role(builds_world.ROLE, "codebuild", builds_world.ARN)
+    user = f"{role.environment['AWS_ACCESS_KEY_ID']}%{role.environment['AWS_SESSION_TOKEN']}"
+    stamp, old = ((datetime.now(UTC) - timedelta(minutes=minutes)).strftime("%Y%m%dT%H%M%S") for minutes in (0, 16))
+    right = world.git._signature(role, stamp, "shop")
+    assert "nobody has been given" in world.git.refusal(basic(user, f"{stamp}Z{right}"), "shop")
+    world.git.knows(role)
+    assert world.git.refusal(basic(user, f"{stamp}Z{right}"), "shop") == ""
+    for said, why in (
+        ("Bearer x", "no Basic"),
+        (basic(user.partition("%")[0], f"{stamp}Z{right}"), "nobody has been given"),
+        (basic(user, f"{stamp}Z{right[:-1]}0"), "signature"),
+        (basic(user, f"{old}Z{world.git._signature(role, old, 'shop')}"), "signature"),
+        (basic(user, f"{stamp}Z{world.git._signature(role, stamp, 'other')}"), "signature"),
+        (basic(user, "x"), "no time"),
+    ):
+        assert why in world.git.refusal(said, "shop")
+    assert "no such" in world.git.refusal(basic(user, f"{stamp}Z{world.git._signature(role, stamp, 'other')}"), "other")
+
+
+@pytest.mark.parametrize(
+    ("base_image", "why"),
+    [
+        (f"rehearsal-base@sha256:{'0' * 64}", "manifest unknown"),
+        ("python:3.13-slim", "manifest unknown"),
+    ],
+)
+def test_a_base_image_that_is_not_there_is_not_made_up(world: Any, base_image: str, why: str) -> None:
+    settings = {"DOCKERFILE": "Dockerfile", "BUILD_CONTEXT": "."}
+    files = {"Dockerfile": f"FROM {base_image}\nCOPY app.py /\n", "app.py": "x\n"}
+    built = world.run(world.buildspec("build-image.yml"), files, **settings)
+    assert built.status == "FAILED"
+    assert "buildah could not build the image" in built.message
+    assert why in "\n".join(lines(built))
+
+
 def test_the_image_is_built_and_pushed_for_real_with_the_same_digest(world: Any) -> None:
     stand_ins = world.stand_ins()
     settings = {
@@ -53,7 +127,7 @@ def test_the_image_is_built_and_pushed_for_real_with_the_same_digest(world: Any)
         "TEST_REPORTS": "out/*.xml",
     }
     script = "mkdir out\necho '<testsuite/>' > out/unit.xml\n"
-    files = {"Dockerfile": "FROM scratch\nCOPY app.py /\n", "app.py": "x\n", "ci/build.sh": script}
+    files = {"Dockerfile": f"FROM {base.REFERENCE}\nCOPY app.py /\n", "app.py": "x\n", "ci/build.sh": script}
     built = world.run(world.buildspec("build-image.yml"), files, stand_ins=stand_ins, **settings)
     assert built.status == "SUCCEEDED", lines(built)[-30:]
     archive = world.object(built.exported["IMAGE_KEY"])
@@ -71,6 +145,7 @@ def test_the_image_is_built_and_pushed_for_real_with_the_same_digest(world: Any)
     with urllib.request.urlopen(request, timeout=10) as answer:
         assert f"sha256:{hashlib.sha256(answer.read()).hexdigest()}" == image["IMAGE_DIGEST"]
     assert [(call["kind"], call["code"]) for call in calls(stand_ins, "skopeo")] == [("real", 0), ("real", 0)]
+    assert base.beneath(world.registry, "acme/shop", image["IMAGE_DIGEST"])
 
     ecr = {"REGISTRY_NAME": "acme/shop", "ECR_SCAN_TIMEOUT": "30", "IMAGE_DIGEST": image["IMAGE_DIGEST"]}
     stand_ins.plan({"ecr": {"report": "ecr/basic_one.json"}})

@@ -29,8 +29,8 @@ _HUB = {
     ("PATCH", "/findings/batchupdate"): "batch_update_findings",
     ("POST", "/findings"): "get_findings",
 }
-# AWS's own services use these; botocore has no model of them.
-_UNMODELLED = {"UploadArchive", "GetUploadArchiveStatus"}
+# AWS's own services use these, and whoever clones needs the last one; botocore has no model of them.
+_UNMODELLED = {"UploadArchive", "GetUploadArchiveStatus", "GitPull"}
 
 Given = Mapping[str, Any]
 
@@ -69,6 +69,7 @@ class Api:
                 "GetCommit": self._commit,
                 "UploadArchive": self._archive,
                 "GetUploadArchiveStatus": self._archive,
+                "GitPull": self._archive,  # standins/codecommit.py; the emulator has asked the role's policies
             },
         }
         handler = known.get(service, {}).get(operation)

@@ -33,6 +33,8 @@ DIFFERENCES = (
     "PIP_CONFIG_FILE is set where this machine reaches PyPI by a configuration of its own",
     "a build with ZAP's image has SSL_CERT_FILE and /etc/hosts for a staging site on a loopback network of its own",
     "the AWS CLI is version 1",
+    "a clone from CodeCommit has http.proxy and http.sslCAInfo: they lead to a git server on loopback under CodeCommit's name",
+    "a file in /etc/containers/registries.conf.d leads from Docker Hub's name to the registry on loopback, which has one base image",
     "test reports are counted and not sent: no public API takes them",
 )
 _SOURCE_DIR = re.compile(r"[A-Za-z0-9_]+")
@@ -118,6 +120,7 @@ class _Build:
         self.phase = "PROVISIONING"
         try:
             role = roles.of_project(self.codebuild.emulator, self.project)
+            self.codebuild.stand_ins.knows(role)
             self.stream = buildlog.Stream(role, self.project.log_group, self.facts.build_id.rpartition(":")[2])
             environment = self._environment(spec, role)
         except ClientError as error:

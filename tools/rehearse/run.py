@@ -38,7 +38,7 @@ from tools.rehearse.plans import ORGANIZATION, TOKEN
 from tools.rehearse.scenarios import NOT_STARTED, Scenario, Step
 from tools.rehearse.seen import Outcome
 from tools.rehearse.show import Show
-from tools.rehearse.standins import StandIns, registry
+from tools.rehearse.standins import StandIns, base, codecommit, registry
 from tools.rehearse.watch import Clock
 
 STARTS = 60.0  # seconds from a push to its execution: two functions' cold starts on a machine that is busy
@@ -105,21 +105,25 @@ class Rehearsal:
             out(text)
 
         self.clear()
-        with registry.running(folder / "registry") as address:
-            stand_ins = StandIns(folder / "stand-ins", self.life.emulator, ACCOUNT, address)
+        repositories = {
+            name: Repository.make(folder / "repositories" / name) for name in (scenarios.SHOP, scenarios.LIBRARIES)
+        }
+        places = {name: one.folder for name, one in repositories.items()}
+        with (
+            registry.running(folder / "registry") as address,
+            codecommit.serving(folder / "codecommit", self.described.region, places) as git,
+        ):
+            base.put(address)
+            stand_ins = StandIns(folder / "stand-ins", self.life.emulator, ACCOUNT, address, git)
             codebuild = CodeBuild(self.life.emulator, ACCOUNT, stand_ins, Clock(FASTER))
             show = Show(both, colour, stand_ins.calls)
             show.scenario(scenario)
             with trouble.made(scenario.trouble, self.life.emulator, self.described, codebuild, both) as builds:
-                repositories = {
-                    name: Repository.make(folder / "repositories" / name)
-                    for name in (scenarios.SHOP, scenarios.LIBRARIES)
-                }
                 pipelines = codepipeline.CodePipeline(
                     self.described,
                     self.life.emulator,
                     builds,
-                    repositories={name: one.folder for name, one in repositories.items()},
+                    repositories=places,
                     folder=folder / "executions",
                     clock=Clock(FASTER),
                     watcher=show,
@@ -250,12 +254,16 @@ class _Play:
                 self.pipelines.wait(execution.id, ENDS)
             except TimeoutError as error:
                 raise NotRunError("; ".join([str(error), *self.trouble])) from error
+        images = seen.images(emulator)
+        for name, digest in images:
+            if not base.beneath(self.stand_ins.registry, name, digest):
+                self.trouble.append(f"{name}@{digest} does not stand on the base image that its Dockerfile names")
         outcome = Outcome(
             says=step.says,
             pipeline=step.repository,
             commit=commit,
             findings=seen.findings(self.hub, step.repository),
-            images=seen.images(emulator),
+            images=tuple(sorted({digest for _, digest in images})),
             runs=seen.running(self.stand_ins.folder / "cluster"),
             status=execution.status if execution else NOT_STARTED,
         )

@@ -1,7 +1,7 @@
 """What can go through the pipelines, step by step, and how each must end. Data only; run.py does it.
 
-Every commit is one of the sample application (tests/sample_app). Its Dockerfile builds from ``scratch``: no base image can be had
-without a registry of base images, and nothing here runs the image.
+Every commit is one of the sample application (tests/sample_app). Its Dockerfile is another one: no base image with a system in it can
+be had offline, and nothing here runs the image. It names the rehearsal's own by digest, as a commit should.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from tools.emulator.process import ROOT
 from tools.rehearse import plans
 from tools.rehearse.plans import Plan
+from tools.rehearse.standins import base
 
 SHOP, LIBRARIES = "shop", "libraries"  # pipelines and repositories of pipelines.yaml
 STAGING, PRODUCTION = "payments-staging", "payments-production"
@@ -19,7 +20,7 @@ APPROVED, REJECTED = "Approved", "Rejected"
 FINDINGS, PASS = "findings", "pass"
 RELEASED = "released"
 
-DOCKERFILE = "FROM scratch\nCOPY requirements.txt app.py /srv/\nUSER 10001\nEXPOSE 8000\n"
+DOCKERFILE = f"FROM {base.REFERENCE}\nCOPY requirements.txt app.py /srv/\nUSER 10001\nEXPOSE 8000\n"
 SAMPLE = ROOT / "tests" / "sample_app"
 NOT_STARTED = "no rule has matched"
 # A secret that no scanner of this repository takes for one here: put together.
@@ -84,6 +85,7 @@ class Scenario:
 
 _SCANS = {
     "git-secrets source": PASS,
+    "git-secrets history": PASS,
     "grype dependencies": PASS,
     "grype image": PASS,
     "ecr image": PASS,
@@ -106,14 +108,23 @@ SCENARIOS = (
     Scenario("clean", "A commit without fault travels to production.", (CLEAN,), red=False),
     Scenario(
         "planted-key",
-        "A commit holds an AWS access key: git-secrets stops it, and the key stands nowhere but in the commit.",
+        "A commit holds an AWS access key: git-secrets stops it, also when the next one takes it out: it is in the history for good. The "
+        "key stands nowhere but in the repository.",
         (
             Step(
                 "a commit with an AWS access key in a file",
                 "Add settings for the nightly job",
-                Ends("Failed", "Build/git-secrets", "git-secrets source: findings", {"git-secrets source": FINDINGS},
-                     hub=1, images=0, runs=_NOWHERE, asked=False),
+                Ends("Failed", "Build/git-secrets", "git-secrets source: findings",
+                     {"git-secrets source": FINDINGS, "git-secrets history": FINDINGS}, hub=2, archived=0, images=0, runs=_NOWHERE,
+                     asked=False),
                 files={"ci/nightly.env": f"AWS_ACCESS_KEY_ID={PLANTED}\n"},
+            ),
+            Step(
+                "a commit without the file",
+                "Keep the settings elsewhere",
+                Ends("Failed", "Build/git-secrets", "git-secrets history: findings",
+                     {"git-secrets source": PASS, "git-secrets history": FINDINGS}, hub=1, archived=1, images=0, runs=_NOWHERE,
+                     asked=False),
             ),
         ),
         secret=PLANTED,

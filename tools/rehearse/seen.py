@@ -179,13 +179,12 @@ def findings(hub: Any, repository: str) -> tuple[Found, ...]:
     )
 
 
-def images(emulator: Emulator) -> tuple[str, ...]:
-    """Digests in every repository of ECR."""
+def images(emulator: Emulator) -> tuple[tuple[str, str], ...]:
+    """(repository, digest) of every image in ECR."""
     ecr = emulator.client("ecr")
     names = [one["repositoryName"] for one in ecr.describe_repositories()["repositories"]]
-    return tuple(
-        sorted({one["imageDigest"] for name in names for one in ecr.list_images(repositoryName=name)["imageIds"]})
-    )
+    found = {(name, one["imageDigest"]) for name in names for one in ecr.list_images(repositoryName=name)["imageIds"]}
+    return tuple(sorted(found))
 
 
 def running(clusters: Path) -> dict[str, str]:

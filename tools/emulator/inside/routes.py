@@ -45,8 +45,9 @@ STAND_IN = {
             "StopPipelineExecution",
         }
     ),
-    # https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html: what a source action asks for.
-    "codecommit": frozenset({"GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus"}),
+    # https://docs.aws.amazon.com/codepipeline/latest/userguide/how-to-custom-role.html: what a source action asks for. GitPull is no
+    # operation but the permission of whoever clones: the rehearsal's git server asks in that name.
+    "codecommit": frozenset({"GetBranch", "GetCommit", "UploadArchive", "GetUploadArchiveStatus", "GitPull"}),
     "securityhub": frozenset({"BatchImportFindings", "BatchUpdateFindings", "GetFindings"}),
 }
 _HUB_ROUTES = {

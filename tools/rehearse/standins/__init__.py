@@ -27,6 +27,7 @@ from tools.emulator.process import BIN, ROOT, Emulator
 from tools.rehearse.builds import BuildFacts
 from tools.rehearse.sandbox import OURS, Bind
 from tools.rehearse.standins import staging
+from tools.rehearse.standins.codecommit import GitServer
 
 INSIDE = Path(__file__).parent / "inside"
 REPORTS = ROOT / "tests" / "reports"
@@ -34,6 +35,10 @@ REPORTS = ROOT / "tests" / "reports"
 REAL = ("git", "git-secrets", "buildah", "skopeo", "syft", "kubectl")
 COMMANDS = ("apt-get", "aws", "buildah", "skopeo")
 ZAP_SCRIPTS = ("zap-baseline.py", "zap-full-scan.py", "zap-api-scan.py")
+# Who asks for an image of Docker Hub asks the registry on loopback:
+# https://github.com/containers/image/blob/main/docs/containers-registries.conf.5.md (prefix, location, insecure; drop-in files)
+CONTAINERS = Path("/etc/containers")
+HUB = '[[registry]]\nprefix = "docker.io"\nlocation = "{registry}"\ninsecure = true\n'
 _STANDARD, _ZAP = "aws/codebuild/", "zaproxy/zaproxy:"
 
 
@@ -43,12 +48,14 @@ class StandInError(RuntimeError):
 
 @dataclass
 class StandIns:
-    """``folder``: an empty one, of one scenario. ``registry``: host:port of the loopback registry behind ECR's name."""
+    """``folder``: an empty one, of one scenario. ``registry``: host:port of the loopback registry behind ECR's name and Docker Hub's.
+    ``git``: CodeCommit's git server, None where there is none."""
 
     folder: Path
     emulator: Emulator
     account: str
     registry: str
+    git: GitServer | None = None
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -71,11 +78,16 @@ class StandIns:
             "tools": {name: os.path.realpath(found) for name in REAL if (found := shutil.which(name, path=path))},
             "site_packages": str(Path(boto3.origin).parents[1]) if boto3 and boto3.origin else "",
             "registry": self.registry,
+            "git": self.git.address if self.git else "",
             "ecr": f"{self.account}.dkr.ecr.{self.emulator.region}.amazonaws.com",
             "region": self.emulator.region,
         }
         (self.folder / "facts.json").write_text(json.dumps(facts), encoding="utf-8")
         self._tools: Mapping[str, str] = facts["tools"]  # type: ignore[assignment]
+        if git := self._tools.get("git"):  # called often: only what speaks to CodeCommit is looked at
+            clone = f'case " $* " in *" https://git-codecommit."*) {self._run("git")} ;; esac\n'
+            _script(self.folder / "bin" / "git", f'{clone}exec {shlex.quote(git)} "$@"')
+        (self.folder / "registries.conf").write_text(HUB.format(registry=self.registry), encoding="utf-8")
 
     def plan(self, plan: Mapping[str, Any]) -> None:
         """What the stand-ins answer from now on: inside/said.py says in which form. A report is a path below tests/reports or
@@ -115,6 +127,10 @@ class StandIns:
             Bind(REPORTS, f"{OURS}/reports"),
             Bind(self.emulator.certificate, f"{OURS}/emulator.crt"),
         ]
+        if self.git:
+            binds.append(Bind(self.git.certificate, f"{OURS}/codecommit.crt"))
+        if CONTAINERS.is_dir():
+            binds.append(Bind(self.folder / "registries.conf", f"{CONTAINERS}/registries.conf.d/rehearsal.conf"))
         if _ZAP in image:
             binds += [Bind(INSIDE / "zap.py", f"/zap/{name}") for name in ZAP_SCRIPTS]
         if self._pip:
@@ -129,6 +145,11 @@ class StandIns:
         seen |= {path.resolve() for path in (ROOT / ".venv", ROOT / ".venv-emulator")}
         binds += [Bind(path, str(path)) for path in sorted(seen) if path.exists()]
         return binds
+
+    def knows(self, role: Emulator) -> None:
+        """A build has these credentials."""
+        if self.git:
+            self.git.knows(role)
 
     def environment(self, image: str) -> dict[str, str]:
         """Variables that CodeBuild would not give."""
