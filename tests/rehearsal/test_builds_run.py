@@ -191,3 +191,34 @@ def test_without_namespaces_no_build_runs(world: Any, monkeypatch: pytest.Monkey
     result = world.run(spec("true"))
     assert result.status == "FAULT"
     assert "namespaces are not to be had" in result.message
+
+
+def test_later_calls_of_the_aws_cli_are_their_callers(world: Any) -> None:
+    """They are forks of the first one: nothing of that may show."""
+    who = "aws sts get-caller-identity --output text --query"
+    result = world.run(
+        spec(
+            f"echo first $({who} Account)",
+            f"echo second $({who} Arn)",
+            "mkdir -p /tmp/there; cd /tmp/there; echo content > file; aws s3 cp file s3://builds-artifacts/served --only-show-errors",
+            "echo piped | aws s3 cp - s3://builds-artifacts/piped --only-show-errors",
+            "aws s3 cp s3://builds-artifacts/piped -",
+            f"AWS_ACCESS_KEY_ID=somebody {who} Arn || echo ended with $?",
+            "aws s3 cp s3://builds-artifacts/nothing x 2>said || echo ended with $?; grep -c 'error occurred' said | sed s/^/errors:/",
+            "aws nonsense 2>/dev/null || echo ended with $?",
+            "mkfifo open; exec 5<>open; timeout --signal KILL 2 aws s3 cp - s3://builds-artifacts/never <open || echo killed",
+            "sleep 1; for one in /proc/[0-9]*; do tr '\\0' ' ' < $one/cmdline; echo; done | grep -c 'aws[.]py'",
+        )
+    )
+    said = lines(result)
+    assert result.status == "SUCCEEDED", said[-40:]
+    assert f"first {builds_world.ACCOUNT}" in said
+    assert any(line.startswith("second arn:aws:sts::") and "/codebuild" in line for line in said)
+    assert world.object("served") == b"content\n"
+    assert "piped" in said
+    # 255: the service's error; 1: a file was not copied; 2: no such command.
+    # https://docs.aws.amazon.com/cli/v1/userguide/cli-usage-returncodes.html
+    assert [line for line in said if line.startswith("ended")] == ["ended with 255", "ended with 1", "ended with 2"]
+    assert "errors:1" in said
+    assert "killed" in said
+    assert [line for line in said if line.isdigit()] == ["1"]  # what stayed behind, and no fork of a call that is gone

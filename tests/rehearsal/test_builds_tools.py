@@ -75,7 +75,7 @@ def test_git_secrets_clones_from_codecommit_and_finds_what_was_taken_out_again(w
 
     assert denied.status == "FAILED"
     assert "ended with 128" in "\n".join(lines(denied))
-    assert "403" in "\n".join(lines(denied))
+    assert "is not authorized to perform: codecommit:GitPull" in "\n".join(lines(denied))
     assert "codecommit:GitPull" in world.git.log[-1][1]
 
 

@@ -1,28 +1,37 @@
 """The AWS CLI: the real one, against the emulator. ECR's own scan, which no emulator has, is answered here, but only to whoever the
-emulator would have let ask."""
+emulator would have let ask.
 
-import importlib.util
-import json
-import re
-import runpy
-import subprocess
+A build's first call leaves a process behind that has imported the CLI; later calls are forks of it (served.py). To import it
+takes three times as long as what most calls do.
+"""
+
 import sys
-import time
-import urllib.error
-import urllib.request
 
-import said  # type: ignore[import-not-found]  # it runs from its folder
+import served  # type: ignore[import-not-found]  # it runs from its folder
 
 SCAN = ["ecr", "describe-image-scan-findings"]
+
+arguments = sys.argv[1:]
+if arguments[:2] != SCAN:
+    served.ask(arguments)  # and ends with it, unless this is the first call
+
+import importlib.util  # noqa: E402 - a later call needs none of these
+import json  # noqa: E402
+import re  # noqa: E402
+import runpy  # noqa: E402
+import subprocess  # noqa: E402
+import time  # noqa: E402
+import urllib.error  # noqa: E402
+import urllib.request  # noqa: E402
+
+import said  # type: ignore[import-not-found]  # noqa: E402
+
 UNKNOWN = re.compile(r"unknown|not supported|unsupported|not implemented|InvalidAction|has nothing for", re.IGNORECASE)
 
 
-def real() -> None:
-    """The CLI's own program, in this process where its interpreter runs this."""
-    if importlib.util.find_spec("awscli") is None:
-        said.real("aws", arguments)
-    sys.path.pop(0)  # the stand-ins' folder
-    sys.argv[0] = said.program("aws")
+def real(given: list[str]) -> None:
+    """The CLI's own program, in this process. Ends as it does."""
+    sys.argv[:] = [said.program("aws"), *given]
     begun = time.monotonic()
     code: object = 1
     try:
@@ -32,12 +41,15 @@ def real() -> None:
         raise
     finally:
         ended = code if isinstance(code, int) else 1
-        said.record("aws", said.REAL, arguments, ended, seconds=round(time.monotonic() - begun, 2))
+        said.record("aws", said.REAL, given, ended, seconds=round(time.monotonic() - begun, 2))
 
 
-arguments = sys.argv[1:]
 if arguments[:2] != SCAN:
-    real()
+    if importlib.util.find_spec("awscli") is None:
+        said.real("aws", arguments)
+    sys.path.pop(0)  # the stand-ins' folder
+    served.stay_behind(real)
+    real(arguments)
     sys.exit(0)
 options = dict(zip(arguments[2::2], arguments[3::2], strict=False))
 if set(options) - {"--next-token"} != {"--repository-name", "--image-id", "--max-results", "--output"}:
