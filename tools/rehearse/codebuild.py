@@ -32,7 +32,7 @@ DIFFERENCES = (
     "the build runs on this machine's system, read-only, not in the project's image; compute type, VPC and privileges do not count",
     "PIP_CONFIG_FILE is set where this machine reaches PyPI by a configuration of its own",
     "a build with ZAP's image has SSL_CERT_FILE and /etc/hosts for a staging site on a loopback network of its own",
-    "the AWS CLI is version 1",
+    "the AWS CLI is version 1, and a build's later calls of it are forks of the first one, which has imported it",
     "a clone from CodeCommit has http.proxy and http.sslCAInfo: they lead to a git server on loopback under CodeCommit's name",
     "a file in /etc/containers/registries.conf.d leads from Docker Hub's name to the registry on loopback, which has one base image",
     "test reports are counted and not sent: no public API takes them",
