@@ -5,6 +5,7 @@ folder and open files, and with its end. A call that is killed takes its fork al
 from __future__ import annotations
 
 import gc
+import importlib
 import os
 import signal
 import socket
@@ -38,9 +39,8 @@ def ask(arguments: list[str]) -> None:
 def stay_behind(call: Callable[[list[str]], None]) -> None:
     """Import the CLI and leave a process behind that will make further calls with ``call``. This one goes on as if nothing were."""
     gc.disable()  # of what is imported nothing is garbage
-    import awscli.clidriver
-    import awscli.handlers  # noqa: F401 - what each call imports by itself
-
+    for name in ("awscli.clidriver", "awscli.handlers"):  # of the second each call would import most
+        importlib.import_module(name)
     gc.freeze()
     try:
         listening = socket.socket(socket.AF_UNIX)
@@ -88,7 +88,9 @@ def _answer(connection: socket.socket, call: Callable[[list[str]], None]) -> Non
             os.close(one)
         kept = os.environ[KEPT]
         os.environb.clear()
-        os.environb.update(one.split(b"=", 1) for one in environment)
+        for pair in environment:
+            name, _, value = pair.partition(b"=")
+            os.environb[name] = value
         os.environ[KEPT] = kept
         _end_with(connection)
         try:
