@@ -17,36 +17,42 @@ from tools.emulator.process import ACCOUNT, Emulator
 
 PEOPLE = "notifications"  # what the names of their topics end in; approvers have other ones
 COMES = 60.0  # seconds within which a letter must come: a function's cold start on a machine that is busy
-ANOTHER = 4.0  # ... after which no further one comes
+ANOTHER = 4.0  # ... after the sending of the last one, when no further one comes
 
 
 @dataclass
 class Letters:
-    """All that came, in the order in which it did."""
+    """All that came, in the order in which it did. ``found``: when each was sent, and its text."""
 
     sqs: Any
     url: str
-    found: list[str] = field(default_factory=list)
+    found: list[tuple[float, str]] = field(default_factory=list)
 
     def of(self, execution: str, wanted: int) -> tuple[str, ...]:
         """Letters that name an execution. Waits for as many as are ``wanted``, and then for one that is too many."""
         end = time.monotonic() + COMES
         while len(self._named(execution)) < wanted and time.monotonic() < end:
             self._look()
-        end = time.monotonic() + (ANOTHER if wanted else 0.0)
-        while time.monotonic() < end:
+        # What was looked up since then is time in which another one could come.
+        while wanted and time.time() < self._last(execution) + ANOTHER:
             self._look()
         self._look()
         return self._named(execution)
 
     def _named(self, execution: str) -> tuple[str, ...]:
-        return tuple(one for one in self.found if execution in one)
+        return tuple(text for _, text in self.found if execution in text)
+
+    def _last(self, execution: str) -> float:
+        return max((sent for sent, text in self.found if execution in text), default=0.0)
 
     def _look(self) -> None:
-        answer = self.sqs.receive_message(QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        answer = self.sqs.receive_message(
+            QueueUrl=self.url, MaxNumberOfMessages=10, WaitTimeSeconds=1, AttributeNames=["SentTimestamp"]
+        )
         for one in answer.get("Messages", ()):
             body = json.loads(one["Body"])
-            self.found.append(f"Subject: {body.get('Subject', '')}\n\n{body['Message']}")
+            sent = int(one["Attributes"]["SentTimestamp"]) / 1000
+            self.found.append((sent, f"Subject: {body.get('Subject', '')}\n\n{body['Message']}"))
             self.sqs.delete_message(QueueUrl=self.url, ReceiptHandle=one["ReceiptHandle"])
 
 

@@ -279,7 +279,6 @@ class _Play:
             why=why,
             verdicts=seen.verdicts(emulator, bucket, step.repository, execution.id),
             digest=seen.digest(execution),
-            told=self.mailbox.of(execution.id, int(execution.status == FAILED)),
             mail=seen.mail(self.pipelines.world.approvals.all(), execution.id),
             reports=tuple(seen.keys(emulator, bucket, f"reports/{step.repository}/{execution.id}/")),
             seconds=(ended - execution.started).total_seconds(),
@@ -287,6 +286,7 @@ class _Play:
             packages=seen.packages(self.pipelines.world.folder / execution.id),
             errors=seen.errors(self.pipelines.world.folder / execution.id, at),
             record=seen.record(emulator, bucket, step.repository, execution.id, RECORDED),
+            told=self.mailbox.of(execution.id, int(execution.status == FAILED)),  # last: it waits for one too many
         )
 
     def wrong(self, outcomes: list[Outcome]) -> list[str]:
