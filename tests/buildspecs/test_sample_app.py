@@ -132,7 +132,7 @@ def rules() -> dict[tuple[str, str], set[str]]:
 def test_the_deployer_may_apply_and_wait_and_nothing_else(load: Callable[[str], Any]) -> None:
     granted = rules()
     assert all({"get", "create", "patch"} <= verbs for verbs in granted.values())
-    waited = {("apps", kind.lower() + "s") for kind in load("deploy").WORKLOADS}
+    waited = {("apps", kind.lower() + "s") for kind in load("manifests").WORKLOADS}
     assert {key for key, verbs in granted.items() if verbs - {"get", "create", "patch"}} == waited
     assert all(granted[key] == {"get", "list", "watch", "create", "patch"} for key in waited)
     text = json.dumps(sorted([*key, *verbs] for key, verbs in granted.items()))
