@@ -95,9 +95,8 @@ def _wrong(kind: str, error: ErrorDetails, path: Path, document: Document, root:
         return f"missing key; needed: {right or ('scan, delivery or review' if path[0] == 'pipelines' else 'local, s3 or http')}"
     if kind in ("literal_error", "union_tag_invalid"):
         allowed = re.findall(r"'([^']*)'", str(context.get("expected") or context.get("expected_tags")))
-        found = (
-            value.get(path[-1]) if "tag" in context and isinstance(value, dict) else value
-        )  # the tag is always a text
+        # The tag in the error is always a text: only the mapping says what it was.
+        found = value.get(path[-1]) if "tag" in context and isinstance(value, dict) else value
         return (
             f"unknown value {show(found)}, {_hint(_near(found, allowed), allowed)}"
             if isinstance(found, str)
