@@ -497,6 +497,24 @@ def test_the_page_is_whole_and_leads_to_the_console(world: World) -> None:
     assert reader.tags.count("caption") == reader.tags.count("table")
 
 
+def test_who_comes_by_the_approvals_link_reads_that_it_is_being_asked(world: World) -> None:
+    """The page is written before the approval's action begins, and the approval's mail links to it."""
+    asked(world).ask()
+    assert "<h1>Waits for approval</h1>" in world.page
+    assert "Nobody" not in world.page
+    said = "The approval is being asked for. No answer was recorded yet when this page was written."
+    assert f'<h2>Approval</h2>\n<p class="empty">{said}</p>' in world.page
+
+
+@pytest.mark.parametrize(
+    ("status", "after"), [("Failed", [{**ASKING, "status": "Failed"}]), ("Stopped", [RECORDED]), ("Superseded", [RECORDED])]
+)  # fmt: skip
+def test_of_an_ended_release_no_answer_is_awaited(world: World, status: str, after: list[Any]) -> None:
+    world.history, world.status = copy.deepcopy([*BEFORE, *after]), [status]
+    world.ask()
+    assert '<h2>Approval</h2>\n<p class="empty">Nobody was asked to approve it.</p>' in world.page
+
+
 EVIL = "<script>alert(1)</script>\"'&\u202e\x1b[31m"
 
 

@@ -166,7 +166,13 @@ class _Page:
     def _approval(self) -> str:
         approval = self.release.approval
         if not approval.status:
-            return '<h2>Approval</h2>\n<p class="empty">Nobody has been asked yet.</p>\n'
+            # The approval's own mail leads here, to a page from just before its action began.
+            said = (
+                "The approval is being asked for. No answer was recorded yet when this page was written."
+                if self.release.outcome in model.OPEN
+                else "Nobody was asked to approve it."
+            )
+            return f'<h2>Approval</h2>\n<p class="empty">{said}</p>\n'
         answer = f"<p>Answer: {_line(approval.answer)}</p>" if approval.answer else ""
         rows = [_row(_word(approval.status), _mono(approval.by), _time(approval.asked), _time(approval.answered))]
         return (
