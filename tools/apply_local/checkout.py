@@ -6,12 +6,10 @@ variables; the Terraform is what a user would deploy to AWS, unchanged.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools import terraform_cli
+from tools.children import child, kill
 from tools.emulator.process import ROOT, Emulator
 
 _COPIED = ("stacks", "modules", "lambdas", "buildspecs", "main.py", "cdktf.json", "package.json", "package-lock.json")
@@ -115,7 +114,7 @@ class Checkout:
         another exit code than those ``accepted``."""
         began = time.monotonic()
         said: list[str] = []
-        with subprocess.Popen(
+        with child(
             command,
             cwd=cwd or self.folder,
             env=dict(self.environment),
@@ -123,12 +122,12 @@ class Checkout:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,
         ) as process:
             # A command that says nothing any more must end, too.
-            limit = threading.Timer(seconds, _kill, [process])
-            limit.start()
+            limit = threading.Timer(seconds, kill, [process])
+            limit.daemon = True  # whoever stops this just now waits for no thread
             try:
+                limit.start()
                 for coloured in process.stdout or ():
                     line = _COLOURS.sub("", coloured)
                     said.append(line)
@@ -138,7 +137,6 @@ class Checkout:
                 process.wait()
             finally:
                 limit.cancel()
-                _kill(process)
         if process.returncode not in accepted:
             late = time.monotonic() - began >= seconds
             why = f"had not ended after {seconds:.0f} s" if late else f"ended with {process.returncode}"
@@ -151,15 +149,11 @@ def _environment(folder: Path, emulator: Emulator) -> dict[str, str]:
     scratch = folder.parent / "terraform"
     scratch.mkdir()
     terraform = terraform_cli.find(scratch)
-    named = {name: value for name, value in terraform.environment.items() if name.startswith(("TF_", "CHECKPOINT", "GOGC"))}
+    named = {
+        name: value for name, value in terraform.environment.items() if name.startswith(("TF_", "CHECKPOINT", "GOGC"))
+    }
     path = f"{emulator.environment['PATH']}{os.pathsep}{os.defpath}"
     return {**emulator.environment, **named, "PATH": path}
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    """With whatever it has started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _stack_of(line: str) -> str:

@@ -12,15 +12,15 @@ import json
 import os
 import re
 import selectors
-import signal
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from tools.apply_local.checkout import DONE, Checkout, FailedError, Progress
+from tools.children import child
 
 # Nothing names them: whoever waits for a stack need not wait for these.
 _LEAVES = ("aws_s3_bucket_lifecycle_configuration",)
@@ -103,26 +103,21 @@ def apply(checkout: Checkout, progress: Progress, seconds: float = 600) -> None:
 def _started(checkout: Checkout, names: list[str]) -> Iterator[Mapping[str, _Stack]]:
     """Their processes, which end with this block."""
     stacks: dict[str, _Stack] = {}
-    try:
+    with ExitStack() as processes:
         for name in names:
             content = json.loads((checkout.stack(name) / "cdk.tf.json").read_text(encoding="utf-8"))
-            process = subprocess.Popen(
-                ["bash", "-euo", "pipefail", "-c", _APPLY],
-                cwd=checkout.stack(name),
-                env=dict(checkout.environment),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+            process = processes.enter_context(
+                child(
+                    ["bash", "-euo", "pipefail", "-c", _APPLY],
+                    cwd=checkout.stack(name),
+                    env=dict(checkout.environment),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                )
             )
             stacks[name] = _Stack(name, process, needed(content))
         yield stacks
-    finally:
-        for stack in stacks.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(stack.process.pid, signal.SIGKILL)
-            with stack.process:  # closes its pipes, waits for it
-                pass
 
 
 def needed(content: Mapping[str, Any]) -> set[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import socket
-import subprocess
 import time
 import urllib.error
 import urllib.request
@@ -13,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.children import child
 from tools.rehearse.standins import StandInError
 
 _SECONDS = 15
@@ -35,17 +35,14 @@ def running(folder: Path) -> Iterator[str]:
     }
     (folder / "config.yml").write_text(json.dumps(settings), encoding="utf-8")
     with (folder / "log.txt").open("wb") as log:
-        process = subprocess.Popen([binary, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
-    try:
-        end = time.monotonic() + _SECONDS
-        while not _answers(address):
-            if process.poll() is not None or time.monotonic() > end:
-                raise StandInError(f"the registry does not begin: {(folder / 'log.txt').read_text()[-500:]}")
-            time.sleep(0.05)
-        yield address
-    finally:
-        process.kill()
-        process.wait()
+        serving = child([binary, "serve", str(folder / "config.yml")], stdout=log, stderr=log)
+        with serving as process:
+            end = time.monotonic() + _SECONDS
+            while not _answers(address):
+                if process.poll() is not None or time.monotonic() > end:
+                    raise StandInError(f"the registry does not begin: {(folder / 'log.txt').read_text()[-500:]}")
+                time.sleep(0.05)
+            yield address
 
 
 def _answers(address: str) -> bool:
