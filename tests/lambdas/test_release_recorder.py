@@ -515,6 +515,56 @@ def test_of_an_ended_release_no_answer_is_awaited(world: World, status: str, aft
     assert '<h2>Approval</h2>\n<p class="empty">Nobody was asked to approve it.</p>' in world.page
 
 
+class Tables(HTMLParser):
+    """For each table its heads, and for each row below them the label of each cell and how many columns it spans."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.heads: list[list[str]] = []
+        self.rows: list[list[list[tuple[str | None, int]]]] = []
+        self.inside = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if tag in ("thead", "tbody"):
+            self.inside = tag
+            (self.heads if tag == "thead" else self.rows).append([])
+        elif tag == "tr" and self.inside == "tbody":
+            self.rows[-1].append([])
+        elif tag in ("th", "td") and self.inside == "tbody":
+            self.rows[-1][-1].append((given.get("data-label"), int(given.get("colspan") or 1)))
+        elif tag == "th" and self.inside == "thead":
+            self.heads[-1].append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.inside == "thead" and self.heads[-1]:
+            self.heads[-1][-1] += data
+
+
+def test_where_the_page_is_narrow_each_cell_says_what_its_columns_head_says_elsewhere(world: World) -> None:
+    counts = verdict("grype", "image")["counts"] | {"waived": 1}
+    world.put(verdict_file("grype", "image"), verdict("grype", "image") | {"counts": counts})
+    world.s3.objects[FINDINGS] = findings_file(finding("CVE-2020-2", "zlib", "by ann"))
+    world.recorder().complete(event())
+    tables = Tables(world.page)
+    assert [heads[-1] for heads in tables.heads] == [
+        "Answered", "Evidence, each with its SHA-256", "Who answers for it, until when, and why", "When", "When", "Detail",
+    ]  # fmt: skip
+    for heads, rows in zip(tables.heads, tables.rows, strict=True):
+        assert rows
+        for row in rows:
+            column = 0
+            for label, columns in row:
+                own = {("Stage and action", 2): "Stage", ("Stage and action", 1): "Action"}
+                assert label == own.get((heads[column], columns), heads[column])
+                column += columns
+            assert column == len(heads)
+    narrow = world.page.partition("@media(max-width:52rem){.list")[2].partition("</style>")[0]
+    assert "content:attr(data-label)" in narrow
+    assert "display:block" in narrow
+
+
 EVIL = "<script>alert(1)</script>\"'&\u202e\x1b[31m"
 
 

@@ -28,6 +28,14 @@ table.list{border-collapse:collapse;width:100%;background:var(--card);border:1px
 .wide{overflow-x:auto}.list .mono{font-size:.76rem}
 .quote{background:var(--card);border:1px solid var(--line);border-left:.3rem solid var(--line);border-radius:.4rem;margin:0;
 padding:.7rem 1rem;overflow-wrap:anywhere}
+@media(max-width:52rem){.list,.list tbody,.list tr{display:block}
+.list thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+.list tr{border-bottom:1px solid var(--line);padding:.55rem .8rem}.list tbody tr:last-child{border-bottom:0}
+.list tbody th,.list tbody td{display:flow-root;border:0;padding:.1rem 0 .1rem 6rem;min-width:0;overflow-wrap:anywhere}
+.list tbody th:empty,.list tbody td:empty{display:none}
+.list tbody [data-label]::before{content:attr(data-label);float:left;width:5.5rem;margin-left:-6rem;color:var(--soft);font-weight:400;
+font-size:.8rem;line-height:1.7}
+.list time{white-space:normal}.list tr.stage,.list tr.stage>*{background:var(--code)}}
 """
 _SHEET: Final = CSS + _MORE_CSS
 _STYLE: Final = base64.b64encode(hashlib.sha256(_SHEET.encode()).digest()).decode()
@@ -47,6 +55,13 @@ HEADLINES: Final = MappingProxyType(
         model.UNPROVEN: ("In production without proof", "findings"),
     }
 )
+# Heads of the tables' columns.
+_APPROVAL: Final = ("Decision", "By", "Asked", "Answered")
+_VERDICTS: Final = ("Scan", "Verdict", "Findings", "Evidence, each with its SHA-256")
+_WAIVERS: Final = ("Scan", "Finding", "Who answers for it, until when, and why")
+_GUARD: Final = ("Before", "Answer", "Why", "When")
+_PUSHES: Final = ("By", "To the branch", "When")
+_STAGES: Final = ("Stage and action", "Ended as", "Began", "Ended", "Detail")
 _GOOD: Final = frozenset({"Succeeded", "pass", "approved"})
 _OPEN: Final = frozenset({"InProgress", "waiting"})
 
@@ -96,8 +111,11 @@ def _table(caption: str, heads: Sequence[str], rows: Iterable[str]) -> str:
     )
 
 
-def _row(first: str, *cells: str) -> str:
-    return f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in cells)}</tr>\n'
+def _row(heads: Sequence[str], first: str, *cells: str) -> str:
+    """``heads``: of the table. Where the page is narrow there are no columns, and each cell shows its own: the style sheet."""
+    label, *labels = heads
+    rest = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in zip(labels, cells, strict=True))
+    return f'<tr><th scope="row" data-label="{label}">{first}</th>{rest}</tr>\n'
 
 
 class _Page:
@@ -174,17 +192,19 @@ class _Page:
             )
             return f'<h2>Approval</h2>\n<p class="empty">{said}</p>\n'
         answer = f"<p>Answer: {_line(approval.answer)}</p>" if approval.answer else ""
-        rows = [_row(_word(approval.status), _mono(approval.by), _time(approval.asked), _time(approval.answered))]
+        times = (_time(approval.asked), _time(approval.answered))
+        rows = [_row(_APPROVAL, _word(approval.status), _mono(approval.by), *times)]
         return (
             "<h2>Approval</h2>\n"
-            + _table("Who approved, and when", ("Decision", "By", "Asked", "Answered"), rows)
+            + _table("Who approved, and when", _APPROVAL, rows)
             + f'<p class="soft">The text that was asked:</p><blockquote class="quote">{_line(approval.question)}</blockquote>{answer}\n'
         )
 
     def _scans(self) -> str:
         rows = [self._scan(one) for one in self.release.evidence]
-        heads = ("Scan", "Verdict", "Findings", "Evidence, each with its SHA-256")
-        return f"<h2>Verdicts <span>{len(rows)}</span></h2>\n{_table('Every scan that a gate asks for', heads, rows)}"
+        return (
+            f"<h2>Verdicts <span>{len(rows)}</span></h2>\n{_table('Every scan that a gate asks for', _VERDICTS, rows)}"
+        )
 
     def _scan(self, one: Evidence) -> str:
         name = _line(f"{one.scanner} {one.scope}")
@@ -195,6 +215,7 @@ class _Page:
         policy = f"<div>policy {_hash(one.policy_sha256)}</div>" if one.policy_sha256 else ""
         until = f"<br>waivers hold until {_line(one.waived_until)}" if one.waived_until else ""
         return _row(
+            _VERDICTS,
             f"{title}{gates}",
             f'{word}<br><span class="soft">{_line(one.reason)}</span>',
             f"{_line(counts) or ('none' if one.state == 'recorded' else '')}{until}",
@@ -206,36 +227,42 @@ class _Page:
         if not waived:
             return '<h2>Waivers</h2>\n<p class="empty">No finding was waived.</p>\n'
         rows = [
-            _row(_line(f"{one.scanner} {one.scope}"), f"{_mono(one.rule)}<br>{_line(one.title)}", _line(one.note))
+            _row(
+                _WAIVERS,
+                _line(f"{one.scanner} {one.scope}"),
+                f"{_mono(one.rule)}<br>{_line(one.title)}",
+                _line(one.note),
+            )
             for one in waived
         ]
-        heads = ("Scan", "Finding", "Who answers for it, until when, and why")
-        return f"<h2>Waivers <span>{len(rows):,}</span></h2>\n{_table('Findings that did not count', heads, rows)}"
+        return f"<h2>Waivers <span>{len(rows):,}</span></h2>\n{_table('Findings that did not count', _WAIVERS, rows)}"
 
     def _gates(self) -> str:
         rows = [
-            _row(_line(one.gate), _word(one.status) or "not asked", _line(one.message), _time(one.ended))
+            _row(_GUARD, _line(one.gate), _word(one.status) or "not asked", _line(one.message), _time(one.ended))
             for one in self.release.gates
         ]
-        return f"<h2>Release guard</h2>\n{_table('The answers of the release guard', ('Before', 'Answer', 'Why', 'When'), rows)}"
+        return f"<h2>Release guard</h2>\n{_table('The answers of the release guard', _GUARD, rows)}"
 
     def _pushes(self) -> str:
         if not self.release.pushes:
             return '<h2>Pushes</h2>\n<p class="empty">No push of this commit is recorded.</p>\n'
-        rows = [_row(_mono(one.pusher), _line(one.branch), _time(one.time)) for one in self.release.pushes]
-        return f"<h2>Pushes</h2>\n{_table('Who pushed the commit', ('By', 'To the branch', 'When'), rows)}"
+        rows = [_row(_PUSHES, _mono(one.pusher), _line(one.branch), _time(one.time)) for one in self.release.pushes]
+        return f"<h2>Pushes</h2>\n{_table('Who pushed the commit', _PUSHES, rows)}"
 
     def _stages(self) -> str:
         rows = [row for stage in self.release.stages for row in _stage(stage)]
-        heads = ("Stage and action", "Ended as", "Began", "Ended", "Detail")
-        return f"<h2>Stages</h2>\n{_table('Every run of every action', heads, rows)}"
+        return f"<h2>Stages</h2>\n{_table('Every run of every action', _STAGES, rows)}"
 
 
 def _stage(stage: Stage) -> Iterator[str]:
+    _, *rest = _STAGES
+    _, began, ended, detail = rest
     yield (
-        f'<tr class="stage"><th scope="rowgroup" colspan="2">{_line(stage.name)}</th><th>{_time(stage.started)}</th>'
-        f"<th>{_time(stage.ended)}</th><td></td></tr>\n"
+        f'<tr class="stage"><th scope="rowgroup" colspan="2" data-label="Stage">{_line(stage.name)}</th>'
+        f'<th data-label="{began}">{_time(stage.started)}</th><th data-label="{ended}">{_time(stage.ended)}</th>'
+        f'<td data-label="{detail}"></td></tr>\n'
     )
     for run in stage.runs:
-        detail = f"{_line(run.message)} {_mono(run.external)}".strip()
-        yield _row(_line(run.action), _word(run.status), _time(run.started), _time(run.ended), detail)
+        said = f"{_line(run.message)} {_mono(run.external)}".strip()
+        yield _row(("Action", *rest), _line(run.action), _word(run.status), _time(run.started), _time(run.ended), said)
