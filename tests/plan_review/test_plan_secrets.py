@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from html import escape
 from typing import Any
+from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from plan_builder import allow, change, document, policy, reviewed
 
 from plan_review import render
 from plan_review.reading import read
 from plan_review.review import review
+from plan_review.text import Code
 from plan_review.values import UNKNOWN, Hidden, mask
 
 SECRET = "Hush-4f9d-é<b>`x`"
@@ -167,3 +169,84 @@ def test_outputs_show_no_value_even_if_not_marked() -> None:
     outputs = {"o": {"actions": ["update"], "before": "one-value", "after": "other-value"}}
     assert "one-value" not in everything(output_changes=outputs)
     assert not reviewed(output_changes=outputs).risky
+
+
+def pattern(*values: Any) -> dict[str, Any]:
+    return {"name": "x", "event_pattern": json.dumps({"detail": {"k": [*values, "stays"]}})}
+
+
+def go(text: str) -> str:
+    """As Terraform's jsonencode writes it."""
+    return (
+        json.dumps(text, ensure_ascii=False)[1:-1]
+        .replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")
+    )
+
+
+ODD = st.text(alphabet="\"\\'\n\té中😀ß<>&%`aB7 ", min_size=6, max_size=14).map(lambda text: f"hush{text}hush")
+
+
+@given(ODD)
+@example('pä"sswörd-geheim')
+@example("a\\n&amp;%41\\u00e9<b>hush")
+def test_a_secret_is_in_no_spelling(secret: str) -> None:
+    """Where nobody has marked it, in the texts of every part of the review."""
+    marked = change(
+        "aws_db_instance", {"password": "old"}, {"password": secret}, name="db", after_sensitive={"password": True}
+    )
+    quoted, go_quoted = json.dumps(secret)[1:-1], go(secret)
+    arn = f"arn:aws:s3:::x/{secret}/*"
+    condition = {"StringEquals": {secret: "x"}}
+    stages = [{"name": "Deploy", "action": [{"name": secret, "category": "Approval", "provider": "Manual"}]}]
+    waiver = {
+        "scanner": secret,
+        "rule": secret,
+        "reason": secret,
+        "owner": quoted,
+        "expires": "2027-01-01",
+        "images": [secret],
+    }
+    waivers = [json.dumps({"pipelines": {}, "waivers": ones}) for ones in ([], [waiver])]
+    text = everything(
+        marked,
+        change("aws_cloudwatch_event_rule", pattern(secret, {"prefix": secret}, {"anything-but": [secret, 1]}), pattern()),
+        change("aws_cloudwatch_event_rule", pattern(quoted, {"wildcard": go_quoted}), pattern(), name="again"),
+        change("aws_iam_role_policy", {"role": "r", "policy": policy(allow())},
+               {"role": "r", "policy": policy(allow(f"s3:{secret}", arn, Sid=secret, Condition=condition))}),
+        change("aws_sqs_queue_policy", {"queue_url": "q", "policy": policy(allow())},
+               {"queue_url": "q", "policy": policy(allow(resource=quoted, Principal={"AWS": secret}))}),
+        change("aws_s3_bucket", {"id": "b", "bucket": secret}, None, name=f'b["{quoted}"]'),
+        change("aws_s3_bucket", {"id": "c", "bucket": "c"}, None, name=f"c[{go_quoted}]", previous_address=f"x[{secret!r}]"),
+        change("aws_codepipeline", {"name": secret, "stage": stages}, {"name": secret, "stage": []}),
+        change("aws_security_group", {"name": secret}, {"name": quoted, "location": escape(secret), "domain": quote(secret)}),
+        change("terraform_data", {"input": {secret: 1}}, {"input": {secret: 2}}, action="replace", replace_paths=[["input", secret]]),
+        output_changes={
+            "policy": {"actions": ["update"], "before": waivers[0], "after": waivers[1]},
+            secret: {"actions": ["create"], "before": None, "after": 1},
+        },
+        checks=[{"status": "fail", "address": {"to_display": quoted}, "instances": []}],
+    )  # fmt: skip
+    spelled = {
+        secret,
+        quoted,
+        go_quoted,
+        go(quoted),
+        escape(secret),
+        escape(quoted),
+        escape(secret, quote=False),
+        repr(secret)[1:-1],
+    }
+    spelled |= {json.dumps(secret, ensure_ascii=False)[1:-1], quote(secret), secret.encode("unicode_escape").decode()}
+    for one in spelled:
+        assert one.lower() not in text.lower(), one
+
+
+def test_what_is_no_secret_is_shown_as_it_is_meant() -> None:
+    found = reviewed(
+        change("aws_db_instance", {"password": "old"}, {"password": "another-secret"}, name="db", after_sensitive={"password": True}),
+        change("aws_cloudwatch_event_rule", pattern('a "é" % &amp; \\', {"prefix": "acme-"}), pattern()),
+    )  # fmt: skip
+    (finding,) = found.findings
+    assert [part.text for part in finding.text if isinstance(part, Code)] == ['a "é" % &amp; \\', "prefix acme-"]

@@ -117,11 +117,22 @@ def _events(change: Change, world: World) -> Iterator[Finding]:
     ]
     added = sorted(after.keys() - before.keys())
     if missing:
-        text = say("no longer hears of {}", missing)
+        text = say("no longer hears of {}", [_said(json.loads(value)) for value in missing])
         yield Finding(Kind.PROTECTION, change.stack, change.address, text)
     elif added:
         text = say("hears only of events that also have {}", added)
         yield Finding(Kind.PROTECTION, change.stack, change.address, text)
+
+
+def _said(value: Value) -> str:
+    """A value of a pattern as it is meant: JSON writes quotes and letters otherwise, and what is sensitive must be found in it."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {_said(one)}" for name, one in value.items())
+    if isinstance(value, list):
+        return ", ".join(map(_said, value))
+    return json.dumps(value)
 
 
 def _gone(value: str, world: World) -> bool:
