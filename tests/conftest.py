@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +21,10 @@ from modules import bindings  # noqa: E402 - before anything imports the generat
 
 bindings.start(os.environ).result()
 gc.enable()  # a synthesis does without the collector, a test session does not
+
+# How long an example takes says how busy the machine is: no test fails for that.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 SETTINGS = ROOT / "tests" / "settings"
 # The project's own settings files, and the user's: the contract tests hold for whatever stands in it.

@@ -16,7 +16,7 @@ from stacks.settings import Settings, load
 from tools.apply_local import documented, existing, together, used
 from tools.apply_local.checkout import Checkout, Progress
 from tools.emulator import account, process
-from tools.emulator.process import ACCOUNT, ROOT, Emulator
+from tools.emulator.process import ACCOUNT, ROOT, Emulator, EmulatorError
 
 KEPT = "life.json"
 KEPT_AT = "APPLIED_AT"  # variable with the folder of an emulator that somebody has deployed to and keeps
@@ -78,12 +78,17 @@ class Life:
 
 
 def attached(folder: Path, pipelines: Path, progress: Progress) -> Life:
-    """A life that another process began and keeps (``make apply-local ARGS=--keep``)."""
-    kept = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+    """A life that another process began and keeps (``make apply-local ARGS=--keep``). Raises EmulatorError."""
     settings = load({"PIPELINES": str(pipelines)}, ROOT)
-    emulator = Emulator(kept["url"], settings.region, folder, kept["environment"])
-    checkout = Checkout(Path(kept["checkout"]), tuple(kept["order"]), kept["commands"])
-    return Life(settings, emulator, checkout, kept["before"], progress)
+    try:
+        kept = json.loads((folder / KEPT).read_text(encoding="utf-8"))
+        emulator = Emulator(kept["url"], settings.region, folder, kept["environment"])
+        checkout = Checkout(Path(kept["checkout"]), tuple(kept["order"]), kept["commands"])
+        return Life(settings, emulator, checkout, kept["before"], progress)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise EmulatorError(
+            f"nobody keeps an emulator in {folder}: `python -m tools.apply_local --keep` says where"
+        ) from error
 
 
 @contextmanager

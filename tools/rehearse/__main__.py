@@ -14,6 +14,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -70,12 +71,29 @@ def lived(folder: Path) -> Iterator[Life]:
         yield life
 
 
-def run(chosen: Sequence[Scenario], folder: Path) -> int:
+def asked(name: str) -> bool:
+    """Whether a variable says yes: LIST=1, LIST=yes."""
+    return os.environ.get(name, "").lower() not in ("", "0", "no", "false")
+
+
+def reports_folder() -> Path | None:
+    """Where REPORTS wants them, made and tried: a deployment takes minutes. Raises NotRunError."""
+    if not (given := os.environ.get("REPORTS")):
+        return None
+    folder = Path(given).resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise NotRunError(f"REPORTS={given}: nothing can be written there: {error.strerror}") from error
+
+
+def run(chosen: Sequence[Scenario], folder: Path, reports: Path | None) -> int:
     """All of them on one deployment."""
     colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     done: list[Result] = []
     broken: list[str] = []
-    reports = Path(os.environ["REPORTS"]).resolve() if os.environ.get("REPORTS") else None
     with lived(folder / "life") as life, deployed(life, folder / "scenarios", reports) as rehearsal:
         show.differences(say)
         for scenario in chosen:
@@ -109,7 +127,7 @@ def tried(rehearsal: Rehearsal, scenario: Scenario, colour: bool) -> Result | st
         return f"cannot run yet: {missing}"
     try:
         return rehearsal.run(scenario, say, colour)
-    except (NotRunError, StandInError, EmulatorError, ClientError, BotoCoreError, LookupError) as error:
+    except (NotRunError, StandInError, EmulatorError, ClientError, BotoCoreError, LookupError, OSError) as error:
         return f"{type(error).__name__}: {error}"
 
 
@@ -117,8 +135,8 @@ def main() -> int:
     """See the module."""
     parser = argparse.ArgumentParser(prog="make rehearse", description=__doc__)
     parser.add_argument("scenario", nargs="?", default=os.environ.get("SCENARIO") or FIRST)
-    parser.add_argument("--list", action="store_true", default=os.environ.get("LIST") == "1")
-    parser.add_argument("--matrix", action="store_true", default=os.environ.get("MATRIX") == "1")
+    parser.add_argument("--list", action="store_true", default=asked("LIST"))
+    parser.add_argument("--matrix", action="store_true", default=asked("MATRIX"))
     arguments = parser.parse_args()
     if arguments.list:
         return listed()
@@ -131,11 +149,12 @@ def main() -> int:
         return NOT_RUN
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
+        reports = reports_folder()
         with temporary("rehearse-") as folder:
             (Path(folder) / "life").mkdir()
-            code = run(chosen, Path(folder))
+            code = run(chosen, Path(folder), reports)
         return max(code, matrix()) if arguments.scenario == "all" else code
-    except (FailedError, EmulatorError, TerraformMissingError, NotRehearsedError, StandInError) as error:
+    except (FailedError, NotRunError, EmulatorError, TerraformMissingError, NotRehearsedError, StandInError) as error:
         print(error, file=sys.stderr)
     except MistakesError as error:
         print(*error.messages, sep="\n", file=sys.stderr)
