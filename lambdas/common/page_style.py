@@ -35,7 +35,7 @@ td.low{border-top-color:var(--low)}td.informational{border-top-color:var(--infor
 .notes{margin:1.25rem 0 0;padding:.75rem 1rem;background:var(--warn-back);border-radius:.4rem;list-style-position:inside}
 .notes li{white-space:pre-wrap;overflow-wrap:anywhere}
 article{background:var(--card);border:1px solid var(--line);border-left:.3rem solid;border-radius:.4rem;padding:.7rem 1rem;
-margin:0 0 .6rem;content-visibility:auto;contain-intrinsic-size:auto 7rem}
+margin:0 0 .6rem;overflow-wrap:anywhere;content-visibility:auto;contain-intrinsic-size:auto 7rem}
 article.critical{border-left-color:var(--critical)}article.high{border-left-color:var(--high)}
 article.medium{border-left-color:var(--medium)}article.low{border-left-color:var(--low)}
 article.informational{border-left-color:var(--informational)}article.ungraded{border-left-color:var(--ungraded)}

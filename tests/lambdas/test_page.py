@@ -111,6 +111,13 @@ def words(html: str) -> str:
     return " ".join("".join(Document(html).text).split())
 
 
+def test_a_long_address_or_version_wraps_wherever_in_a_finding_it_stands() -> None:
+    """What does not wrap is cut off: an article is drawn within its own bounds (content-visibility). Wrapping is inherited."""
+    rules = re.findall(r"(?:^|})article\{([^}]*)\}", page().replace("\n", ""))
+    assert any("overflow-wrap:anywhere" in rule for rule in rules)
+    assert any("content-visibility:auto" in rule for rule in rules)
+
+
 @pytest.mark.parametrize(
     ("verdict", "blocking", "headline"),
     [
