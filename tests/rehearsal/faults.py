@@ -133,12 +133,16 @@ def rows(done: Sequence[Cell], head: str = "fault") -> list[list[str]]:
 
 
 def dashes(done: Sequence[Cell]) -> list[str]:
-    """Why a cell has nothing to try: one line for each row and reason."""
-    reasons: dict[tuple[str, str], list[str]] = {}
-    for one in done:
-        if one.dash:
-            reasons.setdefault((one.fault, one.dash), []).append(one.scanner)
-    return [f"{fault}, {', '.join(names)}: {reason}" for (fault, reason), names in reasons.items()]
+    """Why a cell has nothing to try: one line for each reason and its scanners."""
+    rows: dict[tuple[str, str], list[str]] = {}
+    for fault in dict.fromkeys(one.fault for one in done):
+        reasons: dict[str, list[str]] = {}
+        for one in done:
+            if one.fault == fault and one.dash:
+                reasons.setdefault(one.dash, []).append(one.scanner)
+        for reason, scanners in reasons.items():
+            rows.setdefault((", ".join(scanners), reason), []).append(fault)
+    return [f"{scanners}: {reason}: {'; '.join(faults)}" for (scanners, reason), faults in rows.items()]
 
 
 def text(lines: list[list[str]]) -> str:

@@ -166,5 +166,7 @@ def test_a_wrong_cell_stands_out_in_the_table() -> None:
     head, row = faults.rows(cells)
     assert head == ["fault", *faults.COLUMNS]
     assert dict(zip(head, row, strict=True)) | {"grype": "pass WRONG", "ecr": "-"} == dict(zip(head, row, strict=True))
-    assert faults.dashes(cells) == [f"{CRASH}, ecr: not here"]
+    assert faults.dashes(cells) == ["ecr: not here: scanner crashes"]
+    more = [faults.Cell(row, one, faults.DASH, dash="not here") for row in ("a", "b") for one in ("ecr", "zap")]
+    assert faults.dashes([*cells, *more]) == ["ecr: not here: scanner crashes", "ecr, zap: not here: a; b"]
     assert faults.text([head, row]).splitlines()[1].startswith(CRASH)
