@@ -42,7 +42,7 @@ def look(plans: Sequence[Plan]) -> Known:
             if change.type == "aws_codepipeline":
                 for side in (change.before, change.after):
                     functions.update(
-                        str(step.configuration.get("FunctionName"))
+                        called(str(step.configuration.get("FunctionName")))
                         for step in steps(side) or ()
                         if step.category == "Invoke" and step.provider == "Lambda"
                     )
@@ -59,12 +59,26 @@ def look(plans: Sequence[Plan]) -> Known:
     return Known(frozenset(functions), frozenset(explained))
 
 
+def called(function: str) -> str:
+    """The name of a function that is called by its name or ARN, of an alias or not.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html (FunctionName)
+    """
+    _, ours, rest = function.rpartition(":function:")
+    return (rest if ours else function).partition(":")[0]
+
+
+def is_gate(name: str, known: Known) -> bool:
+    """Whether a function of this name is one."""
+    return name in known.functions or bool(_GATES.search(name))
+
+
 def functions(change: Change, known: Known) -> Iterator[Finding]:
     """A gate's function: its code, what it is told, and whether it is there."""
     if change.type != "aws_lambda_function" or not change.stays:
         return
     name = _text(change.after.get("function_name")) or _text(change.before.get("function_name"))
-    if name not in known.functions and not _GATES.search(name):
+    if not is_gate(name, known):
         return
     changed = [
         attribute
@@ -94,7 +108,7 @@ def builds(changes: Sequence[Change]) -> Iterator[Finding]:
     """Builds that judge, of one plan: their commands, and what they are told. One finding for scripts that all of them share."""
     shared: list[Change] = []
     for change in changes:
-        if change.type != "aws_codebuild_project" or not change.stays or not _judges(change):
+        if change.type != "aws_codebuild_project" or not change.stays or not judges(change):
             continue
         old, new = (_environment(side) for side in (change.before, change.after))
         yield from _commands(change)
@@ -118,7 +132,8 @@ def builds(changes: Sequence[Change]) -> Iterator[Finding]:
         yield Finding(Kind.GATE, shared[0].stack, shared[0].address, text, (others,) if shared[1:] else ())
 
 
-def _judges(change: Change) -> bool:
+def judges(change: Change) -> bool:
+    """Whether a build does, by its name or by where it sends what it finds."""
     name = _text(change.before.get("name"))
     delivers = DELIVERS.search(f" {name} ")
     return bool((JUDGES.search(f" {name} ") and not delivers) or "FINDINGS_IMPORTER" in _environment(change.before))

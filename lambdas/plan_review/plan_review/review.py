@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from plan_review import expiry, exposure, gate_code, gates, protection, sources, stateful, waivers, watching, world
+from plan_review import (
+    expiry,
+    exposure,
+    gate_code,
+    gate_removal,
+    gates,
+    protection,
+    sources,
+    stateful,
+    waivers,
+    watching,
+    world,
+)
 from plan_review.findings import Finding, Kind
 from plan_review.iam import attachments, policies
 from plan_review.model import Plan
@@ -48,6 +60,7 @@ def review(plans: Sequence[Plan]) -> Review:
 def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
     around = world.look(plans, _COMPANIONS)
     known = gate_code.look(plans)
+    beside = gate_removal.look(plans)
     everything = [change for plan in plans for change in plan.changes]
     again = world.made_again(everything)
     for plan in plans:
@@ -64,6 +77,7 @@ def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
             yield from gates.pipelines(again.get((change.stack, change.address), change))
             yield from gate_code.functions(again.get((change.stack, change.address), change), known)
             yield from gate_code.removed(change)
+            yield from gate_removal.gone(change, beside, known)
         yield from gate_code.builds([again.get((change.stack, change.address), change) for change in plan.changes])
         yield from waivers.compared(plan)
 
