@@ -4,6 +4,7 @@ https://registry.terraform.io/providers/hashicorp/aws/latest/docs (and of google
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from plan_review.findings import Kind
 from plan_review.rules import Becomes, Lost, Rules, is_false, is_true, one_of
@@ -19,8 +20,11 @@ _LOCAL = ipaddress.IPv6Network("fc00::/7")
 
 def everywhere(value: object) -> bool:
     """A range of addresses that is the internet, or so large a part of it that it was meant to be. Private ranges are not."""
-    if not isinstance(value, str):
-        return False
+    return isinstance(value, str) and _everywhere(value)
+
+
+@lru_cache(maxsize=4096)  # a plan names few ranges, and each many times
+def _everywhere(value: str) -> bool:
     if value in ("*", "Internet", "Any"):  # azurerm's words
         return True
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -133,18 +133,23 @@ class Rules:
         self.rules = tuple(rules)
         self._of = lru_cache(maxsize=None)(self._matching)
 
-    def _matching(self, type_: str) -> tuple[Rule, ...]:
-        return tuple(rule for rule in self.rules if any(fnmatchcase(type_, pattern) for pattern in rule.types.split()))
+    def _matching(self, type_: str) -> Mapping[str, Sequence[Rule]]:
+        """By the attribute that they begin with, in their order."""
+        found: dict[str, list[Rule]] = {}
+        for rule in self.rules:
+            if any(fnmatchcase(type_, pattern) for pattern in rule.types.split()):
+                found.setdefault(rule.path.partition(".")[0], []).append(rule)
+        return found
 
     def findings(self, change: Change) -> Iterator[Finding]:
         """One finding for each rule that holds."""
         if not change.managed:
             return
-        told = set()
-        for rule in self._of(change.type):
-            head = rule.path.partition(".")[0]
-            if change.before.get(head) == change.after.get(head):
-                continue  # most rules are about attributes that are not there
+        before, after, told = change.before, change.after, set()
+        rules = self._of(change.type)
+        # Most rules are about attributes that are not there, or not changed.
+        heads = [head for head in rules if (head in before or head in after) and before.get(head) != after.get(head)]
+        for rule in (rule for head in heads for rule in rules[head]):
             if rule.path not in told and rule.holds(change):
                 told.add(rule.path)
                 yield Finding(self.kind, change.stack, change.address, say(rule.says), tuple(_steps(rule.path, change)))
