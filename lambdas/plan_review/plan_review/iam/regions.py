@@ -113,12 +113,11 @@ class _Search:
             first += 1
         if first == len(self.parts) or self.steps < 0:
             return False
-        inner = list(region)
+        # What is left in one direction is taken over the whole width of the others: more than is left, and as much in the end.
         for number, (side, other) in enumerate(zip(region, self.parts[first], strict=True)):
             if side is None or other is None:
                 continue
             for left in side.without(other):
-                if not self.taken((*inner[:number], left, *inner[number + 1 :]), first + 1):
+                if not self.taken((*region[:number], left, *region[number + 1 :]), first + 1):
                     return False
-            inner[number] = side.and_(other)
         return True
