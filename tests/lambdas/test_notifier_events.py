@@ -121,7 +121,7 @@ def test_other_counts_are_news(recorded: Recorded) -> None:
     assert len(world.mails) == 2
 
 
-@pytest.mark.parametrize("counts", [{}, {"MEDIUM": 9}, {"HIGH": 0}, {"UNDEFINED": 4, "INFORMATIONAL": 1}])
+@pytest.mark.parametrize("counts", [{}, {"MEDIUM": 9}, {"HIGH": 0}, {"UNDEFINED": 0, "INFORMATIONAL": 1}])
 def test_what_is_less_severe_is_not_told(recorded: Recorded, counts: dict[str, int]) -> None:
     world = World()
     world.stands(DIGEST)
@@ -207,7 +207,7 @@ def test_an_inspector_finding_is_told_once_a_day_and_severity(recorded: Recorded
     ]
 
 
-@pytest.mark.parametrize("severity", ["MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED"])
+@pytest.mark.parametrize("severity", ["MEDIUM", "LOW", "INFORMATIONAL"])
 def test_a_lesser_inspector_finding_is_not_told(recorded: Recorded, severity: str) -> None:
     world = World()
     world.stands(DIGEST)
@@ -215,16 +215,47 @@ def test_a_lesser_inspector_finding_is_not_told(recorded: Recorded, severity: st
     assert world.mails == []
 
 
-@pytest.mark.parametrize("least", ["critical", "high", "medium", "low", "informational"])
-def test_told_is_from_the_pipelines_severity_on(recorded: Recorded, least: str) -> None:
+LEVELS = ["critical", "high", "medium", "low", "informational"]
+
+
+def hearing(least: str) -> World:
     notify = copy.deepcopy(NOTIFY)
     notify["pipelines"]["payments"]["severity"] = least
     world = World(notify)
     world.stands(DIGEST)
-    order = ["critical", "high", "medium", "low", "informational"]
-    for severity in order:
+    return world
+
+
+@pytest.mark.parametrize("least", LEVELS)
+def test_what_has_no_grade_may_be_the_worst_and_is_told_whatever_is_asked_for(recorded: Recorded, least: str) -> None:
+    """UNDEFINED, UNTRIAGED, and a word that nobody knows yet: the gates block such findings by default."""
+    basic = hearing(least)
+    for _ in range(2):
+        basic.sends(scan(recorded, UNDEFINED=4, UNTRIAGED=1, HIGH=0))
+    assert [mail["Subject"] for mail in basic.mails] == [
+        "acme: the released image of payments has findings: 5 ungraded"
+    ]
+    inspected = hearing(least)
+    for severity in ("UNTRIAGED", "UNTRIAGED", "new / grade"):
+        inspected.sends(inspector(recorded, severity))
+    [mail] = inspected.mails
+    assert mail["Subject"] == ("acme: the released image of payments has findings: ungraded: CVE-2019-17498 - libssh2")
+    assert "Finding:   UNGRADED (Inspector says UNTRIAGED) CVE-2019-17498 - libssh2\n" in mail["Message"]
+
+
+def test_graded_and_ungraded_findings_are_counted_in_one_mail(recorded: Recorded) -> None:
+    world = hearing("high")
+    world.sends(scan(recorded, HIGH=2, MEDIUM=3, UNDEFINED=4))
+    world.sends(scan(recorded, HIGH=2, MEDIUM=3, UNDEFINED=5))
+    assert [mail["Subject"].rpartition(": ")[2] for mail in world.mails] == ["2 high, 4 ungraded", "2 high, 5 ungraded"]
+
+
+@pytest.mark.parametrize("least", LEVELS)
+def test_told_is_from_the_pipelines_severity_on(recorded: Recorded, least: str) -> None:
+    world = hearing(least)
+    for severity in LEVELS:
         world.sends(inspector(recorded, severity.upper()))
-    assert len(world.mails) == order.index(least) + 1
+    assert len(world.mails) == LEVELS.index(least) + 1
 
 
 def test_an_event_about_another_registry_is_an_error(recorded: Recorded) -> None:

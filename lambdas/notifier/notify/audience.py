@@ -67,8 +67,8 @@ class Hearers:
         )
 
     def wants(self, severity: str) -> bool:
-        """Whether a finding of this severity (in lower case) is told. One without a grade is not: nothing compares it."""
-        return severity in SEVERITIES and SEVERITIES.index(severity) <= SEVERITIES.index(self.severity)
+        """Whether a finding of this severity (in lower case) is told. One without a grade always is: it may be the worst."""
+        return severity not in SEVERITIES or SEVERITIES.index(severity) <= SEVERITIES.index(self.severity)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ from notify.event import Event
 from notify.service import Notifier, execution_key
 from notify.text import Message, foreign
 
+UNGRADED: Final = "ungraded"  # ECR's UNDEFINED, Inspector's UNTRIAGED, and any word of theirs that is no severity
 _A_DIGEST: Final = "an image digest (sha256:...)"
 
 
@@ -35,7 +36,10 @@ def scanned(notifier: Notifier, event: Event) -> str:
         for label, number in given.items()
     }
     name = _pipeline(notifier, registry)
-    told = {one: counts[one] for one in SEVERITIES if counts.get(one) and notifier.audience.pipelines[name].wants(one)}
+    ungraded = sum(number for one, number in counts.items() if one not in SEVERITIES)
+    hearers = notifier.audience.pipelines[name]
+    graded = {one: counts.get(one, 0) for one in SEVERITIES} | {UNGRADED: ungraded}
+    told = {one: number for one, number in graded.items() if number and hearers.wants(one)}
     if not told:
         return f"{registry}: nothing of the severity that is told"
     counted = ", ".join(f"{number} {one}" for one, number in told.items())
@@ -48,7 +52,9 @@ def finding(notifier: Notifier, event: Event) -> str:
     """Inspector has found something, or looked at it again. One mail a day for each severity: a new entry in its database
     may bring dozens."""
     strict.choice(event.detail.get("status"), "detail.status", ("ACTIVE",))
-    severity = strict.text(event.detail.get("severity"), "detail.severity", LINE, "a severity").lower()
+    word = strict.text(event.detail.get("severity"), "detail.severity", LINE, "a severity")
+    severity = word.lower() if word.lower() in SEVERITIES else UNGRADED
+    label = severity.upper() if severity != UNGRADED else f"UNGRADED (Inspector says {foreign(word, 40)})"
     title = strict.text(event.detail.get("title"), "detail.title", LINE, "a title")
     said = []
     for resource in strict.items(event.detail.get("resources"), "detail.resources"):
@@ -63,7 +69,7 @@ def finding(notifier: Notifier, event: Event) -> str:
             continue
         rows = [
             ("Scanner", "Amazon Inspector"),
-            ("Finding", f"{severity.upper()} {foreign(title, 200)}"),
+            ("Finding", f"{label} {foreign(title, 200)}"),
             ("", "others of this severity that come today are in Inspector, and in no further mail"),
         ]
         cause = f"inspector-{severity}-{event.time.date().isoformat()}"
