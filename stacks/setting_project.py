@@ -115,7 +115,10 @@ class OwnNotify(Model):
     emails: Annotated[list[values.Email], AfterValidator(unique)] = Field(
         default_factory=list, min_length=1, description="e-mail addresses that hear of it; the project's by default"
     )
-    severity: Severity = Field("high", description="least severity of a finding in a released image that is told")
+    severity: Severity = Field(
+        "high",
+        description="least severity of a finding in a released image that is told; one without a grade always is",
+    )
     successes: bool = Field(False, description="true: also runs that went through are told")
 
     def over(self, base: "Notify") -> "OwnNotify":
