@@ -38,8 +38,8 @@ class Filter:
 
     @property
     def metric(self) -> str:
-        """``PipelineChanged``."""
-        return "".join(word.capitalize() for word in self.purpose.split("-"))
+        """``PipelineChanged``. A hyphen before anything but a letter stays: the pipelines pay1 and pay-1 have a metric each."""
+        return re.sub("(?:^|-)([a-z])", lambda found: found[1].upper(), self.purpose)
 
     def length(self) -> int:
         """Characters that the pattern has at most, once references are known."""

@@ -21,7 +21,12 @@ ENDINGS = (
     "staging-deploy", "production-deploy", "starter", "approval", "events",
     "plan", "review", "pull-requests",
 )  # fmt: skip
-PROJECT_WIDE = ("findings-importer", "release-guard", "release-recorder", "notifications", "trail", "config")
+# What the project calls its own roles, functions, queues and topics; tests/stacks/test_names_apart.py derives them anew.
+PROJECT_WIDE = (
+    "findings-importer", "release-guard", "release-recorder", "image-sealer", "notifier", "notifications", "trail", "config",
+)  # fmt: skip
+# An alarm that begins so and goes on with a pipeline's name tells of pushes past a pull request.
+PUSHED = "audit-pushed"
 
 
 def colliding_names(document: Document) -> Iterator[Problem]:
@@ -71,7 +76,7 @@ def colliding_names(document: Document) -> Iterator[Problem]:
                     f" (line {document.line(('pipelines', other))}): both are {names.pipeline(name)};"
                     " choose another name",
                 )
-        if name in PROJECT_WIDE:
+        if name in PROJECT_WIDE or f"{name}-".startswith(f"{PUSHED}-"):
             yield at(document, path, f"collides with the project's own {names.pipeline(name)}; choose another name")
 
 
