@@ -426,7 +426,7 @@ def test_every_hour_it_looks_who_has_confirmed(applied: Any, listening: Callable
     [mail] = patient(listening)
     print(f"Subject: {mail['Subject']}\n\n{mail['Message']}")
     assert mail["Subject"] == (
-        "acme: 2 e-mail addresses have not confirmed their subscription, and 1 topics reach nobody"
+        "acme: 2 e-mail addresses have not confirmed their subscription, and 1 topic reaches nobody"
     )
     text = mail["Message"]
     assert "Topic:     acme-notifications: 1 confirmed, 1 not\n           platform@example.com\n" in text

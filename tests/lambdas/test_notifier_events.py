@@ -289,7 +289,7 @@ def test_who_has_not_confirmed_is_named_once_a_day(recorded: Recorded) -> None:
         world.clock.now += timedelta(hours=1)
     [mail] = world.mails
     assert mail["TopicArn"] == "arn:aws:sns:eu-central-1:123456789012:acme-notifications"
-    head = "2 e-mail addresses have not confirmed their subscription, and 1 topics reach nobody"
+    head = "2 e-mail addresses have not confirmed their subscription, and 1 topic reaches nobody"
     assert mail["Subject"] == f"acme: {head}"
     assert mail["Message"].startswith(
         f"{head}.\n\n"
@@ -309,6 +309,67 @@ def test_who_has_not_confirmed_is_named_once_a_day(recorded: Recorded) -> None:
     world.clock.now += timedelta(days=1)
     world.sends(recorded("scheduled_event"))
     assert len(world.mails) == 2
+
+
+HEARD = (CONFIRMED, "a@example.com")
+WAITING = (PENDING, "b@example.com")
+OPEN_IT = [
+    "What now:  who is named here opens the link in the mail from AWS Notifications; if it no longer works, choose",
+    "           Request confirmation on the topic's page",
+]
+DEPLOY = [
+    "What now:  where there is no subscription, see that pipelines.yaml names somebody, and deploy: AWS deletes one that",
+    "           is not confirmed within 48 hours, and Terraform makes it anew",
+]
+
+
+@pytest.mark.parametrize(
+    ("own", "approval", "head", "what_now"),
+    [
+        ([HEARD, WAITING], [HEARD], "1 e-mail address has not confirmed its subscription", OPEN_IT),
+        (
+            [HEARD, WAITING, WAITING],
+            [HEARD, WAITING],
+            "3 e-mail addresses have not confirmed their subscription",
+            OPEN_IT,
+        ),
+        ([HEARD], [], "1 topic reaches nobody", DEPLOY),
+        ([], [], "2 topics reach nobody", DEPLOY),
+        (
+            [WAITING],
+            [],
+            "1 e-mail address has not confirmed its subscription, and 2 topics reach nobody",
+            [*OPEN_IT, *DEPLOY],
+        ),
+    ],
+)
+def test_none_one_and_many_have_their_own_words(
+    recorded: Recorded, own: list[Any], approval: list[Any], head: str, what_now: list[str]
+) -> None:
+    world = World()
+    world.sns.subscriptions = {
+        "acme-notifications": [HEARD],
+        "acme-payments-notifications": own,
+        "acme-payments-approval": approval,
+    }
+    world.sends(recorded("scheduled_event"))
+    [mail] = world.mails
+    lines = mail["Message"].splitlines()
+    assert (mail["Subject"], lines[0]) == (f"acme: {head}", f"{head}.")
+    assert lines[-len(what_now) :] == what_now
+    assert sum(line.startswith("What now:") for line in lines) == len(what_now) // 2
+    nobody = "Topic:     acme-payments-approval: no subscription - NOBODY hears this topic"
+    assert (nobody in lines) is (not approval)
+
+
+def test_addresses_that_are_not_shown_are_counted(recorded: Recorded) -> None:
+    world = World()
+    heard(world)
+    world.sns.subscriptions["acme-notifications"] += [(PENDING, f"{number:02}@example.com") for number in range(52)]
+    world.sends(recorded("scheduled_event"))
+    lines = world.mails[0]["Message"].splitlines()
+    assert lines[0] == "52 e-mail addresses have not confirmed their subscription."
+    assert lines[lines.index("           49@example.com") + 1] == "           and 2 more"
 
 
 def test_if_nobody_hears_the_project_a_pipelines_people_are_told_and_never_the_approvers(recorded: Recorded) -> None:
@@ -377,12 +438,25 @@ def test_each_waiver_is_told_once_and_those_of_one_day_together(recorded: Record
         "acme: 1 waiver ends on 2026-03-10",
     ]
     assert world.mails[0]["Message"] == (
-        "2 waivers end on 2026-03-08, the last day it holds: from the next day on its findings block again.\n"
+        "2 waivers end on 2026-03-08, the last day they hold: from the next day on their findings block again.\n"
         "\n"
         "Waiver:    grype CVE-2019-17498-0, owner ann@example.com: the affected code path is not built\n"
         "Waiver:    grype CVE-2019-17498-1, owner ann@example.com: the affected code path is not built\n"
-        "What now:  mend it and delete the waiver from pipelines.yaml, or set a later day there\n"
+        "What now:  mend what they are of and delete them from pipelines.yaml, or set later days there\n"
     )
+    assert world.mails[1]["Message"].startswith(
+        "1 waiver ends on 2026-03-10, the last day it holds: from the next day on its findings block again.\n"
+    )
+    now = "What now:  mend it and delete the waiver from pipelines.yaml, or set a later day there\n"
+    assert world.mails[1]["Message"].endswith(now)
+
+
+def test_waivers_that_are_not_shown_are_counted(recorded: Recorded) -> None:
+    world = World(policy=waiving(*[TODAY + timedelta(days=3)] * 53))
+    heard(world)
+    world.sends(recorded("scheduled_event"))
+    *_, more, _ = world.mails[0]["Message"].splitlines()
+    assert more == "           and 3 more"
 
 
 def test_a_mail_that_is_too_long_says_what_is_left_out_and_what_to_do(recorded: Recorded) -> None:
@@ -396,7 +470,7 @@ def test_a_mail_that_is_too_long_says_what_is_left_out_and_what_to_do(recorded: 
     told = sum(line.startswith("Waiver:") for line in lines)
     assert 20 < told < 50
     assert f"           ({50 - told} lines are left out here)" in lines
-    assert lines[-1] == "What now:  mend it and delete the waiver from pipelines.yaml, or set a later day there"
+    assert lines[-1] == "What now:  mend what they are of and delete them from pipelines.yaml, or set later days there"
 
 
 def test_a_waiver_with_a_later_day_is_told_again(recorded: Recorded) -> None:

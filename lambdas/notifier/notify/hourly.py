@@ -46,20 +46,44 @@ def _subscriptions(notifier: Notifier, event: Event) -> str:
 
 def _unconfirmed(notifier: Notifier, waiting: dict[str, Subscribers]) -> Message:
     addresses = sum(len(one.pending) for one in waiting.values())
-    unheard = [topic for topic, one in waiting.items() if not one.confirmed]
-    head = f"{addresses} e-mail addresses have not confirmed their subscription"
+    unheard = sum(not one.confirmed for one in waiting.values())
+    confirm = _counted(
+        addresses,
+        "1 e-mail address has not confirmed its subscription",
+        "e-mail addresses have not confirmed their subscription",
+    )
+    hear = _counted(unheard, "1 topic reaches nobody", "topics reach nobody")
+    head = ", and ".join(part for part in (confirm, hear) if part)
     rows = []
     for topic, one in waiting.items():
+        counted = (
+            f"{one.confirmed} confirmed, {len(one.pending)} not" if one.confirmed or one.pending else "no subscription"
+        )
         nobody = "" if one.confirmed else " - NOBODY hears this topic"
-        rows.append(("Topic", f"{topic}: {one.confirmed} confirmed, {len(one.pending)} not{nobody}"))
+        rows.append(("Topic", f"{topic}: {counted}{nobody}"))
         rows += [("", foreign(address, 254)) for address in one.pending[:SHOWN]]
+        rows.append(("", _more(len(one.pending))))
         rows.append(("", notifier.console.topic(notifier.topics.place.topic_arn(topic))))
-    rows.append(
-        ("What now", "each of them opens the link in the mail from AWS Notifications; if it no longer works, choose")
-    )
-    rows.append(("", "Request confirmation on the topic's page"))
-    more = f", and {len(unheard)} topics reach nobody" if unheard else ""
-    return Message.of(f"{notifier.audience.project}: {head}{more}", f"{head}{more}.", rows)
+    if addresses:
+        open_it = "who is named here opens the link in the mail from AWS Notifications; if it no longer works, choose"
+        rows += [("What now", open_it), ("", "Request confirmation on the topic's page")]
+    if not all(one.confirmed or one.pending for one in waiting.values()):
+        # https://aws.amazon.com/about-aws/whats-new/2023/05/amazon-sns-automatic-deletion-unconfirmed-subscriptions/
+        deploy = (
+            "where there is no subscription, see that pipelines.yaml names somebody, and deploy: AWS deletes one that"
+        )
+        rows += [("What now", deploy), ("", "is not confirmed within 48 hours, and Terraform makes it anew")]
+    return Message.of(f"{notifier.audience.project}: {head}", f"{head}.", rows)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    """Nothing of none."""
+    return one if number == 1 else f"{number} {many}" if number else ""
+
+
+def _more(number: int) -> str:
+    """Of so many, those that are not shown."""
+    return f"and {number - SHOWN} more" if number > SHOWN else ""
 
 
 def _waivers(notifier: Notifier, event: Event) -> str:
@@ -81,16 +105,22 @@ def _waivers(notifier: Notifier, event: Event) -> str:
 
 
 def _ending(notifier: Notifier, day: date, waivers: Sequence[Waiver]) -> Message:
-    what = "1 waiver ends" if len(waivers) == 1 else f"{len(waivers)} waivers end"
+    if len(waivers) == 1:
+        what, last = "1 waiver ends", "the last day it holds: from the next day on its findings block again"
+        now = "mend it and delete the waiver from pipelines.yaml, or set a later day there"
+    else:
+        what = f"{len(waivers)} waivers end"
+        last = "the last day they hold: from the next day on their findings block again"
+        now = "mend what they are of and delete them from pipelines.yaml, or set later days there"
     rows = [
         ("Waiver", f"{one.scanner} {foreign(one.rule, 100)}{f' at {foreign(one.location, 100)}' if one.location else ''},"
          f" owner {one.owner}: {foreign(one.reason, 150)}")
         for one in waivers[:SHOWN]
     ]  # fmt: skip
-    rows.append(("What now", "mend it and delete the waiver from pipelines.yaml, or set a later day there"))
+    rows += [("", _more(len(waivers))), ("What now", now)]
     return Message.of(
         f"{notifier.audience.project}: {what} on {day.isoformat()}",
-        f"{what} on {day.isoformat()}, the last day it holds: from the next day on its findings block again.",
+        f"{what} on {day.isoformat()}, {last}.",
         rows,
     )
 
