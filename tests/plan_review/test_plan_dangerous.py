@@ -124,6 +124,10 @@ DANGEROUS: dict[str, tuple[Kind, str, Any, Any, Any]] = {
     "anybody approves": (Kind.GATE, "aws_codecommit_approval_rule_template", template(1, "a"), template(1), template(2, "a")),
     "no dead letters": (Kind.PROTECTION, "aws_sqs_queue", {"redrive_policy": '{"maxReceiveCount":3}'}, {"redrive_policy": ""}, {"redrive_policy": '{"maxReceiveCount":5}'}),
     "no dead letters of events": (Kind.PROTECTION, "aws_cloudwatch_event_target", {"dead_letter_config": [{"arn": "q"}]}, {"dead_letter_config": []}, {"dead_letter_config": [{"arn": "r"}]}),
+    "a build of another version": (Kind.GATE, "aws_codebuild_project", build(source_version="main"), build(source_version="eve"), build(source_version="main", tags={})),
+    "a source from whoever answers": (Kind.PROTECTION, "aws_codebuild_project", build(source=[{"type": "GITHUB", "insecure_ssl": False}]), build(source=[{"type": "GITHUB", "insecure_ssl": True}]), build(source=[{"type": "GITHUB", "insecure_ssl": None}])),
+    "a subscription that hears less": (Kind.PROTECTION, "aws_sns_topic_subscription", {"endpoint": "a"}, {"endpoint": "a", "filter_policy": '{"a":["b"]}'}, {"endpoint": "a", "filter_policy": ""}),
+    "copies in another account": (Kind.PUBLIC, "aws_s3_bucket_replication_configuration", {"bucket": "b", "rule": [{"destination": [{"bucket": "c", "account": ""}]}]}, {"bucket": "b", "rule": [{"destination": [{"bucket": "c", "account": "999999999999"}]}]}, {"bucket": "b", "rule": [{"destination": [{"bucket": "d", "account": ""}]}]}),
     "Config delivers elsewhere": (Kind.PROTECTION, "aws_config_delivery_channel", {"s3_bucket_name": "a"}, {"s3_bucket_name": "b"}, {"s3_bucket_name": "a", "x": 1}),
 }  # fmt: skip
 
@@ -140,6 +144,12 @@ def test_a_new_role_in_place_of_the_old_one_is_told_by_what_it_may_do() -> None:
     assert kinds(other) == [Kind.IAM]
     assert kinds(other, change("aws_iam_role", None, {"name": "new"})) == []
     assert kinds(other, change("aws_sqs_queue", None, {"name": "new"})) == [Kind.IAM]
+
+
+def test_a_role_that_is_made_again_at_another_address_with_another_trust() -> None:
+    gone = change("aws_iam_role", trust({"AWS": "123456789012"}), None, name="old")
+    assert kinds(gone, change("aws_iam_role", None, trust({"AWS": "999999999999"}), name="new")) == [Kind.IAM]
+    assert kinds(gone, change("aws_iam_role", None, trust({"AWS": "123456789012"}), name="new")) == []
 
 
 @pytest.mark.parametrize("kind", ["aws_iam_access_key", "aws_iam_user_login_profile"])

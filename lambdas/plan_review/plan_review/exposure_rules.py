@@ -7,7 +7,7 @@ import ipaddress
 from functools import lru_cache
 
 from plan_review.findings import Kind
-from plan_review.rules import Becomes, Lost, Rules, is_false, is_true, one_of
+from plan_review.rules import Becomes, Lost, Rules, given, is_false, is_true, one_of
 
 _PUBLIC_ACLS = one_of("public-read", "public-read-write", "authenticated-read", "website")
 _GROUPS = (
@@ -63,6 +63,7 @@ EXPOSURE = Rules(
         Becomes("aws_s3_bucket_acl", "access_control_policy.*.grant.*.grantee.*.uri", one_of(*_GROUPS),
                 "is open to everybody through its access control list"),
         Becomes("aws_s3_bucket", "grant.*.uri", one_of(*_GROUPS), "is open to everybody through its access control list"),
+        Becomes("aws_s3_bucket_replication_configuration", "rule.*.destination.*.account", given, "objects are copied to another account"),
         Becomes("aws_db_instance aws_rds_cluster_instance aws_redshift_cluster aws_redshiftserverless_workgroup "
                 "aws_dms_replication_instance aws_mq_broker aws_lightsail_database aws_neptune_cluster_instance "
                 "aws_timestreaminfluxdb_db_instance", "publicly_accessible", is_true,

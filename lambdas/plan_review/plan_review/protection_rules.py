@@ -105,6 +105,7 @@ PROTECTION = Rules(
         # who hears of it
         Shrinks("aws_cloudwatch_event_target", "arn", "it no longer hears of these events, something else does"),
         Shrinks("aws_sns_topic_subscription", "endpoint", "it no longer hears of what is published, something else does"),
+        Becomes("aws_sns_topic_subscription", "filter_policy", given, "hears only of some of what is published", fresh=False),
         Shrinks("aws_cloudtrail", "s3_bucket_name", "the trail writes to another bucket"),
         Shrinks("aws_flow_log", "log_destination", "traffic is logged elsewhere"),
         Shrinks("aws_config_delivery_channel", "s3_bucket_name", "AWS Config delivers to another bucket"),
@@ -149,6 +150,7 @@ PROTECTION = Rules(
         Lost("aws_ecr_repository", "image_tag_mutability", one_of("IMMUTABLE"), "its tags can be put on other images"),
         # identities and machines
         Lost("aws_instance aws_launch_template", "metadata_options.*.http_tokens", one_of("required"), "metadata is given without a token (IMDSv1)"),
+        Becomes("aws_codebuild_project", "source.*.insecure_ssl", is_true, "takes its source from whoever answers", fresh=False),
         Becomes("aws_codebuild_project", "environment.*.privileged_mode", is_true, "builds run privileged", fresh=False),
         Lost("aws_db_instance aws_rds_cluster", "iam_database_authentication_enabled", is_true, "no longer takes IAM's identities"),
         *(Less("aws_iam_account_password_policy", name, "passwords may be weaker") for name in (

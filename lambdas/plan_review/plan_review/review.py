@@ -66,7 +66,7 @@ def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
     for plan in plans:
         yield from _whole(plan)
         yield from stateful.lost(list(plan.changes))
-        yield from policies.widened(plan, around, everything)
+        yield from policies.widened(plan, around, everything, again)
         for change in plan.changes:
             yield from attachments.attached(change, around)
             yield from exposure.exposed(change, around)

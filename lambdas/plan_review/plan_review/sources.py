@@ -43,6 +43,9 @@ def _build(change: Change) -> Iterator[Finding]:
             kinds = [str(one) for one in at(change.after, "source.*.type") if isinstance(one, str)]
             yield Finding(Kind.GATE, change.stack, change.address, say("what is built comes from elsewhere: {}", kinds))
             break
+    version, now = change.before.get("source_version"), change.after.get("source_version")
+    if (version or None) != (now or None) and plain(now):
+        yield Finding(Kind.GATE, change.stack, change.address, say("another version of the source is built"))
     before, after = _variables(change.before), _variables(change.after)
     bare = sorted(
         name for name, kind in before.items() if kind in _LOOKED_UP and after.get(name, kind) in (None, "", "PLAINTEXT")

@@ -32,9 +32,11 @@ _EVERYTHING: Final = (
 _ALL_ROLES: Final = ("arn:aws:iam::*:*", "arn:aws:iam::*:role/*", "arn:aws:iam::*:user/*", "arn:aws:*", "arn:*")
 
 
-def widened(plan: Plan, world: World, changes: Sequence[Change]) -> Iterator[Finding]:
-    """Findings about every policy of one plan; ``changes`` are those of all plans."""
-    for change in plan.changes:
+def widened(
+    plan: Plan, world: World, changes: Sequence[Change], again: Mapping[tuple[str, str], Change]
+) -> Iterator[Finding]:
+    """Findings about every policy of one plan; ``changes`` are those of all plans, ``again`` what is made again elsewhere."""
+    for change in (again.get((change.stack, change.address), change) for change in plan.changes):
         if change.managed and change.action in (Action.CREATE, Action.UPDATE, Action.REPLACE, Action.DELETE):
             before, after = _differing(change)
             for path in sorted({*_paths(before), *_paths(after)}):
