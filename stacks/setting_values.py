@@ -101,8 +101,21 @@ HttpsUrl = Annotated[
 ]
 
 
+_HEADS = "refs/heads/"
+
+
+def _reference(text: str) -> str | None:
+    """A reference where a branch is asked for. Events name branches without it: nothing would ever match."""
+    if text.startswith(_HEADS):
+        write = text.removeprefix(_HEADS) or "*"
+        return f"has git's prefix, which no branch here is called with; write {write}"
+    return "is no branch; write a branch's name, such as main" if text.startswith("refs/") else None
+
+
 def _branch(name: str) -> str | None:
     """https://git-scm.com/docs/git-check-ref-format, and CodeCommit's own: no 40 hexadecimal digits."""
+    if reference := _reference(name):
+        return reference
     if re.search(r"\.\.|//|@\{|\.lock(?:/|$)|(?:^|/)\.|\.$", name) or name.startswith(("/", "-")) or name == "@":
         return "is not a branch name that git accepts"
     return (
@@ -124,7 +137,7 @@ BranchPattern = Annotated[
         rf"\*|{_BRANCHES}(?:/?|\*|/\*)",
         'a branch (main), a beginning (feature/ or release-*) or "*" for all; a * can only be last',
         256,
-        lambda text: None if text == "*" else _branch(text.rstrip("*").rstrip("/")),
+        lambda text: _reference(text) or (None if text == "*" else _branch(text.rstrip("*").rstrip("/"))),
     ),
 ]
 

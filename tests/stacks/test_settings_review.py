@@ -76,6 +76,7 @@ BAD = [
     ("region", OWN, "repository: arn:aws:codecommit:us-east-1:123456789012:x", 13, "own.repository", "is in us-east-1"),
     ("no branch", OWN, f"{OWN}\n    branches: []", 14, "own.branches", "empty; at least one is needed"),
     ("branch", OWN, f"{OWN}\n    branches: [a/*/x]", 14, "own.branches[0]", "a * can only be last"),
+    ("prefix", OWN, f"{OWN}\n    branches: [refs/heads/main]", 14, "own.branches[0]", "write main"),
     ("twice", OWN, f"{OWN}\n    branches: [main, main]", 14, "own.branches", "main"),
     ("outside", OWN, f"{OWN}\n    settings: ../other.yaml", 14, "own.settings", "leaves the folder with '..'"),
     ("absolute", OWN, f"{OWN}\n    settings: /etc/x.yaml", 14, "own.settings", "'/etc/x.yaml' is not"),
