@@ -150,18 +150,55 @@ def test_a_folder_and_a_device(tmp_path: Path) -> None:
     assert run("-", "-", stdin=json.dumps(HARMLESS).encode()).returncode == 2, "there is nothing to read a second time"
 
 
-def test_a_review_that_nobody_could_read_is_none(tmp_path: Path) -> None:
-    """``/dev/full`` refuses what is written to it, as a full disk does."""
+def shell(command: str, *files: Path) -> subprocess.CompletedProcess[bytes]:
+    """``command`` with ``review`` for the program, and ``$1`` for the first file."""
     environment = {"PYTHONPATH": str(ROOT / "lambdas" / "plan_review"), "PATH": os.defpath}
-    [file] = written(tmp_path, one=HARMLESS)
-    with Path("/dev/full").open("wb") as full:
-        ran = subprocess.run(
-            [sys.executable, "-S", "-m", "plan_review", str(file)],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            env=environment,
-            check=False,
-        )
+    words = command.replace("review", f"{sys.executable} -S -m plan_review")
+    script = ["bash", "-c", words, "bash", *map(str, files)]
+    return subprocess.run(script, capture_output=True, env=environment, check=False, timeout=60)
+
+
+@pytest.mark.parametrize("plan", [HARMLESS, RISKY], ids=["harmless", "risky"])
+@pytest.mark.parametrize(
+    "command",
+    ["review $1 > /dev/full", "review $1 >&-", "review $1 --format html | true; exit ${PIPESTATUS[0]}"],
+    ids=["a full disk", "closed", "a reader that has gone"],
+)
+def test_a_review_that_nobody_could_read_is_none(tmp_path: Path, plan: Any, command: str) -> None:
+    """``/dev/full`` refuses what is written to it, as a full disk does."""
+    bucket = [
+        change("aws_s3_bucket", None, {"bucket": f"b{n}"}, name=f"b{n}") for n in range(2000)
+    ]  # more than a pipe holds
+    [file] = written(tmp_path, one=plan | {"resource_changes": [*plan["resource_changes"], *bucket]})
+    ran = shell(command, file)
     assert ran.returncode == 2
-    assert b"Traceback" not in ran.stderr
+    assert len(ran.stderr.decode().splitlines()) == 1
     assert b"could not be written" in ran.stderr
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>/dev/full"])
+def test_where_nothing_can_be_said_the_exit_code_says_it(tmp_path: Path, closed: str) -> None:
+    files = written(tmp_path, risky=RISKY, harmless=HARMLESS, bad=b"{")
+    codes = [shell(f"review $1 {closed}", file) for file in files]
+    assert [ran.returncode for ran in codes] == [1, 0, 2]
+    assert shell(f"review $1 > /dev/full {closed}", files[0]).returncode == 2
+    assert codes[2].stdout == b"", "what belongs to standard error is not taken for a review"
+
+
+def test_a_closed_standard_input_is_said() -> None:
+    ran = shell("review - <&-")
+    assert ran.returncode == 2
+    assert ran.stderr == b"-: Bad file descriptor\n"
+
+
+@pytest.mark.parametrize("wrong", ["abc", "", "1e4", "10 kB"])
+def test_what_a_limit_is_is_said(wrong: str) -> None:
+    ran = run("x.json", "--limit", wrong)
+    assert ran.returncode == 2
+    assert "a number of characters is wanted" in " ".join(ran.stderr.decode().split())
+    assert "_limit" not in ran.stderr.decode()
+
+
+def test_an_empty_file_is_called_empty(tmp_path: Path) -> None:
+    ran = run(*written(tmp_path, one=b""))
+    assert (ran.returncode, ran.stderr.decode().split(": ", 1)[1]) == (2, "it is empty\n")

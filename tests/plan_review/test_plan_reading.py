@@ -44,7 +44,8 @@ def test_an_unknown_major_is_refused(version: str) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "not JSON"),
+        (b"", "it is empty"),
+        (b" \n", "it is empty"),
         (b"\xff\x00{", "not JSON"),
         (b"[1]", "not a plan's object"),
         (b"{}", "no format_version"),
@@ -62,6 +63,87 @@ def test_an_unknown_major_is_refused(version: str) -> None:
 )  # fmt: skip
 def test_what_is_not_a_plan_is_said(data: bytes, words: str) -> None:
     assert words in unreadable(data)
+
+
+BUCKET = change("aws_s3_bucket", {"id": "b"}, None)
+POLICY = change("aws_iam_role_policy", {"policy": "{}"}, {"policy": "{}"})
+
+
+def entry(base: dict[str, Any] = BUCKET, **members: Any) -> dict[str, Any]:
+    """A plan of one change, of which members of the change are others."""
+    return document(base | {"change": base["change"] | members})
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (document() | {"resource_changes": {}}, "resource_changes is not a list"),
+        (document() | {"resource_changes": ""}, "resource_changes is not a list"),
+        (document() | {"resource_changes": [None]}, "resource_changes[0] is not an object"),
+        (document() | {"resource_drift": {}}, "resource_drift is not a list"),
+        (document() | {"deferred_changes": {}}, "deferred_changes is not a list"),
+        (document() | {"deferred_changes": [1]}, "deferred_changes[0] is not an object"),
+        (document() | {"checks": {}}, "checks is not a list"),
+        (document() | {"action_invocations": "x"}, "action_invocations is not a list"),
+        (document() | {"output_changes": {"o": []}}, "an output of output_changes is not an object"),
+        (document() | {"errored": "true"}, "errored is not true or false"),
+        (document() | {"complete": 0}, "complete is not true or false"),
+        (document(BUCKET | {"type": None}), "resource_changes[0].type is not a text"),
+        (document(BUCKET | {"mode": ["data"]}), "resource_changes[0].mode is not a text"),
+        (document(BUCKET | {"change": []}), "resource_changes[0].change is not an object"),
+        (entry(actions="delete"), "resource_changes[0].change.actions is not a list"),
+        (entry(actions=None), "resource_changes[0].change.actions is not a list"),
+        (entry(actions=[["delete"]]), "is not a text"),
+        (entry(before=None), "resource_changes[0].change.before is not an object"),
+        (entry(before=["b"]), "resource_changes[0].change.before is not an object"),
+        (entry(POLICY, after="zz"), "resource_changes[0].change.after is not an object"),
+        (entry(POLICY, after=None), "resource_changes[0].change.after is not an object"),
+        (entry(POLICY, after_sensitive="policy"), "after_sensitive is not true or false or an object or a list"),
+        (entry(POLICY, after_unknown="policy"), "after_unknown is not true or false or an object or a list"),
+        (entry(POLICY, replace_paths={}), "replace_paths is not a list"),
+        (entry(POLICY, replace_paths=["policy"]), "a path of resource_changes[0].change.replace_paths is not a list"),
+        (document() | {"resource_drift": [BUCKET | {"change": BUCKET["change"] | {"before": 1}}]}, "resource_drift[0].change.before"),
+        (document() | {"deferred_changes": [{"resource_change": []}]}, "deferred_changes[0].resource_change is not an object"),
+    ],
+)  # fmt: skip
+def test_what_has_another_shape_is_not_read_as_nothing(plan: Any, words: str) -> None:
+    message = unreadable(json.dumps(plan).encode())
+    assert message.startswith("it does not have the form of a plan: ")
+    assert words in message
+
+
+LISTS = (
+    "resource_changes",
+    "resource_drift",
+    "deferred_changes",
+    "relevant_attributes",
+    "checks",
+    "action_invocations",
+)
+
+
+@pytest.mark.parametrize(
+    "name", [*LISTS, "output_changes", "configuration", "errored", "complete", "terraform_version"]
+)
+def test_null_and_absent_are_nothing(name: str) -> None:
+    full = document(change("aws_sqs_queue", None, {})) | {"configuration": {}}
+    absent = {key: value for key, value in full.items() if key != name}
+    for plan in (absent, full | {name: None}):
+        assert not read("x", json.dumps(plan).encode()).errored
+
+
+def test_an_object_that_is_gone_or_not_known_as_a_whole_is_read() -> None:
+    """Gone from state and configuration: a change that is none, without an object on either side."""
+    gone = change("aws_codepipeline", None, None, action="no-op")
+    unknown = change("aws_sqs_queue", {"name": "x"}, None, action="update", after_unknown=True)
+    nulls = BUCKET | {"deposed": None, "previous_address": None, "action_reason": None, "mode": None}
+    nulls["change"] = {**BUCKET["change"], "replace_paths": None, "importing": None, "after_sensitive": None}
+    found = read("x", json.dumps(document(gone, unknown, nulls)).encode())
+    assert [(one.action.value, one.managed) for one in found.changes] == [
+        ("unchanged", True),
+        ("change", True),
+        ("destroy", True),
+    ]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

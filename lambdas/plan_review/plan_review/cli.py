@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import os
 import shutil
@@ -31,39 +32,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
             plans.append(read(name, _bytes(file)))
         except UnreadableError as error:
             failed = True
-            print(f"{printable(file)}: {error}", file=sys.stderr)
+            _complain(f"{printable(file)}: {error}")
         except OSError as error:
             failed = True
-            print(f"{printable(file)}: {error.strerror or type(error).__name__}", file=sys.stderr)
+            _complain(f"{printable(file)}: {error.strerror or type(error).__name__}")
         except Exception as error:  # see below: whatever it is, it was not judged
             failed = True
-            print(f"{printable(file)}: it does not have the form of a plan ({type(error).__name__})", file=sys.stderr)
+            _complain(f"{printable(file)}: it does not have the form of a plan ({type(error).__name__})")
     if not plans:
         return UNREADABLE
     try:
         found = review(plans)
         text = _rendered(found, given)
     except Exception as error:  # Python's exit code of an exception is 1, which here means: judged, and risky
-        print(
-            f"these plans cannot be judged ({type(error).__name__}): one of them has not a plan's form", file=sys.stderr
-        )
+        _complain(f"these plans cannot be judged ({type(error).__name__}): one of them has not a plan's form")
         return UNREADABLE
     if given.format != "html" and given.limit is not None and length(text) > given.limit:
-        print(f"{given.limit} characters are too few for the verdict and the link", file=sys.stderr)
+        _complain(f"{given.limit} characters are too few for the verdict and the link")
         return UNREADABLE
-    # Whatever the terminal's or the file's encoding: a character that it does not know must not lose the review.
     try:
-        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
-        sys.stdout.buffer.flush()
+        _write(text)
     except OSError as error:  # a full disk, a reader that has gone: nobody has read it all
-        print(f"the review could not be written: {error.strerror or type(error).__name__}", file=sys.stderr)
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # what is left in its buffer fails again at the end
+        _complain(f"the review could not be written: {error.strerror or type(error).__name__}")
         return UNREADABLE
     if failed:
         return UNREADABLE
     return RISKY if found.risky else NOTHING
+
+
+def _write(text: str) -> None:
+    """Whatever the terminal's or the file's encoding: a character that it does not know must not lose the review."""
+    if sys.stdout is None:  # closed by the caller
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    try:
+        sys.stdout.buffer.write(text.encode("utf-8", "backslashreplace"))
+        sys.stdout.buffer.flush()
+    except OSError:
+        # What is left in its buffer would fail again at the end, and change the exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _complain(sentence: str) -> None:
+    """On standard error. That this cannot be written, either, does not change what the exit code says."""
+    if sys.stderr is None:  # print would take standard output instead
+        return
+    try:
+        print(sentence, file=sys.stderr, flush=True)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _rendered(found: Review, given: argparse.Namespace) -> str:
@@ -92,7 +109,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _limit(text: str) -> int:
-    number = int(text)
+    try:
+        number = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"a number of characters is wanted, such as 10240, and {printable(clipped(text, 40))!r} is none"
+        ) from None
     if number < LEAST:
         raise argparse.ArgumentTypeError(f"{LEAST} characters are the least")
     return number
@@ -106,7 +128,11 @@ def _link(text: str) -> str:
 
 
 def _bytes(file: str) -> bytes:
-    return sys.stdin.buffer.read() if file == STDIN else Path(file).read_bytes()
+    if file != STDIN:
+        return Path(file).read_bytes()
+    if sys.stdin is None:  # closed by the caller
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    return sys.stdin.buffer.read()
 
 
 def _names(files: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from plan_review import references
+from plan_review import references, shapes
 from plan_review.model import OF_AN_IDENTITY, Action, Change, JsonObject, Output, Plan
 from plan_review.text import printable
 from plan_review.values import UNKNOWN, Hidden, Value, mask, secrets
@@ -66,6 +66,8 @@ def _document(data: bytes) -> JsonObject:
         raise UnreadableError("this is Terraform's own plan file: make JSON of it with `terraform show -json PLAN`")
     if data[:2] == b"\x1f\x8b":
         raise UnreadableError("it is compressed: unpack it first")
+    if not data.strip():
+        raise UnreadableError("it is empty")
     try:
         document = json.loads(data, object_pairs_hook=_once, parse_constant=_no_number)
     except _TwiceError as error:
@@ -88,12 +90,14 @@ def _document(data: bytes) -> JsonObject:
         raise UnreadableError(f"format version {version} is not known here (1.x is): what it says could be misread")
     if not document.keys() & {"planned_values", "resource_changes", "configuration"}:
         raise UnreadableError("this describes a state, not a plan: `terraform show -json PLAN` names the plan's file")
-    return document
+    if what := shapes.wrong(document):
+        raise UnreadableError(f"it does not have the form of a plan: {what}")
+    return {name: value for name, value in document.items() if value is not None}
 
 
 def _plan(name: str, document: JsonObject) -> Plan:
     entries = [*document.get("resource_changes", ()), *document.get("resource_drift", ())]
-    entries += [one["resource_change"] for one in document.get("deferred_changes", ()) if "resource_change" in one]
+    entries += [one["resource_change"] for one in document.get("deferred_changes", ()) if one.get("resource_change")]
     outputs: dict[str, Any] = document.get("output_changes", {})
     hidden: set[str] = set()
     for change in [*(entry["change"] for entry in entries), *outputs.values()]:
@@ -131,7 +135,7 @@ def _matters(entry: JsonObject) -> bool:
 def _there(document: JsonObject) -> Iterator[tuple[str, str]]:
     for entry in document.get("resource_changes", ()):
         before = entry["change"].get("before")
-        if isinstance(before, dict) and entry.get("mode", "managed") == "managed" and "deposed" not in entry:
+        if isinstance(before, dict) and (entry.get("mode") or "managed") == "managed" and not entry.get("deposed"):
             yield from ((str(entry["type"]), name) for name in names(str(entry["type"]), before))
 
 
@@ -150,7 +154,7 @@ def _change(stack: str, entry: JsonObject) -> Change:
         address=str(entry["address"]),
         type=str(entry["type"]),
         name=str(entry["name"]),
-        managed=entry.get("mode", "managed") == "managed",
+        managed=(entry.get("mode") or "managed") == "managed",
         action=_action(change),
         before=_attributes(mask(change.get("before"), change.get("before_sensitive", False))),
         after=_attributes(mask(change.get("after"), change.get("after_sensitive", False), unknown)),
@@ -194,7 +198,7 @@ def _drift(name: str, document: JsonObject) -> Iterator[Change]:
 
 def _deferred(document: JsonObject) -> Iterator[tuple[str, str]]:
     for one in document.get("deferred_changes", ()):
-        yield str(one.get("resource_change", {}).get("address", "")), str(one.get("reason", "unknown"))
+        yield str((one.get("resource_change") or {}).get("address", "")), str(one.get("reason", "unknown"))
 
 
 def _failed_checks(document: JsonObject) -> Iterator[str]:
