@@ -14,6 +14,7 @@ from modules.event_function import EventRule
 from modules.notifications import Topic
 from modules.storage import Bucket
 from stacks.base import BaseStack
+from stacks.setting_checks import image_builds
 from stacks.settings import DeliveryPipeline, Settings
 
 
@@ -50,12 +51,7 @@ def make_compliance(stack: BaseStack, settings: Settings, key: Key) -> None:
         access_logs = Bucket.named(account, "access-logs", key)
         after = [Recorder(stack, account=account, key=key, access_logs=access_logs).started]
     if settings.compliance.rules == "make":
-        # Making images is what these builds are privileged for (modules/guardrails.py: no other is).
-        privileged = [
-            account.names.build(name, "image")
-            for name, p in settings.pipelines.items()
-            if isinstance(p, DeliveryPipeline)
-        ]
+        privileged = image_builds(account.names, settings.pipelines)
         make_rules(stack, account=account, privileged=privileged, after=after)
 
 

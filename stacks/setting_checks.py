@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 
+from modules.compliance_rules import rules
 from modules.names import ARTIFACT_PREFIX, BUCKET, Names
 from stacks import setting_aws as aws
 from stacks.setting_models import SettingsFile
 from stacks.setting_pipelines import DeliveryPipeline, ReviewPipeline
 from stacks.setting_project import HttpBackend, LocalBackend, S3Backend
+from stacks.setting_text import show
 from stacks.setting_values import PROJECT
 from stacks.setting_versions import excludes_below
 from stacks.yaml_source import Document, Problem
@@ -101,6 +104,7 @@ def contradictions(found: SettingsFile, document: Document) -> Iterator[Problem]
             ("audit", "log_group"),
             "the trail of singletons: {cloudtrail: manage} has its own log group; leave one of the two away",
         )
+    yield from _held(found, document)
     yield from _accounts(found, document)
     yield from _reviews(found, document)
     for path, key, region in _keys(found):
@@ -143,6 +147,35 @@ def contradictions(found: SettingsFile, document: Document) -> Iterator[Problem]
                     f" {there.cluster}; production needs one of its own, or every commit is deployed to it"
                     " unapproved",
                 )
+
+
+def makes_rules(found: SettingsFile) -> bool:
+    """Whether this project makes rules of AWS Config."""
+    return (found.compliance.rules or ("make" if found.singletons.config == "manage" else "none")) == "make"
+
+
+def image_builds(names: Names, pipelines: Mapping[str, object]) -> list[str]:
+    """The builds that make images, which they are privileged for (modules/guardrails.py: no other is)."""
+    return [names.build(name, "image") for name, one in pipelines.items() if isinstance(one, DeliveryPipeline)]
+
+
+def _held(found: SettingsFile, document: Document) -> Iterator[Problem]:
+    """A rule that should be this project's and that nobody makes is never COMPLIANT: the guard would refuse for ever."""
+    if not makes_rules(found):
+        return
+    names, own = Names(found.project), f"{found.project}-"
+    made = [names.config_rule(rule.name) for rule in rules(image_builds(names, found.pipelines))]
+    for index, name in enumerate(found.compliance.hold_production):
+        if not name.startswith(own) or name in made:
+            continue
+        # What all of them begin with makes no two alike.
+        near = get_close_matches(name.removeprefix(own), [one.removeprefix(own) for one in made], 1, 0.7)
+        hint = f"did you mean {own}{near[0]}?" if near else f"a rule of your own has another name than {own}..."
+        yield at(
+            document,
+            ("compliance", "hold_production", index),
+            f"{show(name)} is none of the rules that this project makes, and production would be held for ever; {hint}",
+        )
 
 
 def _accounts(found: SettingsFile, document: Document) -> Iterator[Problem]:

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from modules.names import Names
 from stacks.setting_aws import arn
 from stacks.setting_base import over
-from stacks.setting_checks import at, colliding_names, contradictions, knows_lockfile
+from stacks.setting_checks import at, colliding_names, contradictions, knows_lockfile, makes_rules
 from stacks.setting_errors import describe_all, dotted
 from stacks.setting_gate import Gate, GateRule, Waiver
 from stacks.setting_models import Settings, SettingsFile
@@ -210,7 +210,7 @@ def _complete(found: SettingsFile) -> SettingsFile:
         pipelines[name] = pipeline.model_copy(update=update)
     arns = [p.repository.arn for p in found.pipelines.values() if p.repository.arn]
     account = found.account or next((arn(text).account for text in arns), None)
-    made = found.compliance.rules or ("make" if found.singletons.config == "manage" else "none")
+    made = "make" if makes_rules(found) else "none"
     compliance = found.compliance.model_copy(update={"rules": made})
     update = {"account": account, "snyk": snyk, "backend": backend, "pipelines": pipelines, "compliance": compliance}
     return found.model_copy(update=update)

@@ -151,6 +151,38 @@ def test_at_most_ten_rules_hold_production(tmp_path: Path) -> None:
     assert "compliance.hold_production" in refused(f"{SCAN}compliance: {{hold_production: [{names}]}}\n", tmp_path)[0]
 
 
+# The project's own names and nothing else, whether the rules are made because of `rules` or of `config`.
+@pytest.mark.parametrize("made", ["compliance: {rules: make, ", "singletons: {config: manage}\ncompliance: {"])
+def test_a_rule_that_nobody_makes_does_not_hold_production_for_ever(made: str, tmp_path: Path) -> None:
+    line = 14 + made.count("\n")
+    own = f"{DELIVERY}{made}hold_production: [acme-s3-bucket-ssl-requests-only, %s]}}\n"
+    (near,) = refused(own % "acme-s3-bucket-ssl-request-only", tmp_path)
+    assert near == (
+        f"p.yaml:{line}: compliance.hold_production[1]: 'acme-s3-bucket-ssl-request-only' is none of the rules that this project"
+        " makes, and production would be held for ever; did you mean acme-s3-bucket-ssl-requests-only?"
+    )
+    (far,) = refused(own % "acme-tags", tmp_path)
+    assert "held for ever; a rule of your own has another name than acme-..." in far
+    assert len(far) < 600
+    for name in ("acme-codebuild-project-environment-privileged-check", "acmes-tags", "tags", "Acme-tags"):
+        assert read(own % name, tmp_path).compliance.hold_production[1] == name
+
+
+def test_a_rule_left_out_for_its_many_exemptions_holds_nothing(tmp_path: Path) -> None:
+    """31 deliveries: the exemptions of their builds are longer than Config takes (docs/watching.md)."""
+    one = DELIVERY[DELIVERY.index("  pay:") :]
+    many = "".join(one.replace("  pay:", f"  p{n:02}-with-a-long-name-of-its-own:", 1) for n in range(31))
+    name = "acme-codebuild-project-environment-privileged-check"
+    text = f"{DELIVERY}{many}compliance: {{rules: make, hold_production: [{name}]}}\n"
+    assert "is none of the rules that this project makes" in refused(text, tmp_path)[0]
+
+
+def test_where_no_rules_are_made_any_may_hold_production(tmp_path: Path) -> None:
+    held = "hold_production: [acme-tags]"
+    for more in (f"compliance: {{{held}}}\n", f"singletons: {{config: manage}}\ncompliance: {{rules: none, {held}}}\n"):
+        assert read(DELIVERY + more, tmp_path).compliance.hold_production == ["acme-tags"]
+
+
 def test_checked_in_file_is_the_default_and_works() -> None:
     settings = load({}, ROOT, today=TODAY)
     assert settings.source == ROOT / "pipelines.yaml"
