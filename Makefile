@@ -25,10 +25,11 @@ node_modules/.done: package-lock.json
 	npm ci --no-audit --no-fund --loglevel=error
 	@touch $@
 
-# checkov and cfn-lint pin other versions of what the app uses: a virtual environment of their own.
+# checkov and cfn-lint pin other versions of what the app uses: a virtual environment of their own. Most of it is never imported:
+# what is, is compiled then.
 .venv-check/.done: requirements-check.lock
 	$(PYTHON) -m venv .venv-check
-	.venv-check/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-check.lock
+	.venv-check/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements-check.lock
 	@touch $@
 
 # The emulator that runs the functions pins its botocore, too.
@@ -42,8 +43,8 @@ setup: .venv/.synth  ## .venv with pinned, hashed dependencies
 synth: .venv/.synth  ## pipelines.yaml -> cdktf.out/ (PIPELINES=other.yaml for another file)
 	@$(BIN)/python main.py
 
-# One more than there are processors: one of them mostly waits, for Terraform to deploy to the emulator.
-WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Two more than there are processors: as many mostly wait, for Terraform to deploy to an emulator.
+WORKERS := $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 2)')
 
 # What a target needs is made side by side: one downloads while another unpacks.
 READY = @$(MAKE) --no-print-directory --jobs=4
