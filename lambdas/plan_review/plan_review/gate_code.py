@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from plan_review import waivers
 from plan_review.findings import Finding, Kind
-from plan_review.gates import DELIVERS, JUDGES, steps
 from plan_review.model import Action, Change, Plan
+from plan_review.pipeline_steps import DELIVERS, JUDGES, steps
 from plan_review.text import Text, counted, joined, say
 from plan_review.values import UNKNOWN, Hidden, Value, at, plain
 

@@ -9,8 +9,8 @@ from typing import Any, Final
 
 from plan_review import gate_code
 from plan_review.findings import Finding, Kind
-from plan_review.gates import steps
 from plan_review.model import Action, Change, Plan
+from plan_review.pipeline_steps import steps
 from plan_review.text import counted, joined, say
 from plan_review.world import names
 
@@ -22,11 +22,13 @@ Name = tuple[str, str]  # a type, and by what its ARN names a thing of it
 
 @dataclass(frozen=True)
 class Around:
-    """``made``: what is created, in any plan; ``judged``: what gates of pipelines ran; ``runs``: what pipelines run afterwards."""
+    """``made``: what is created, in any plan; ``judged``: what gates of pipelines ran; ``runs``: what pipelines run afterwards;
+    ``renamed``: what is replaced under another name."""
 
     made: frozenset[Name]
     judged: frozenset[Name]
     runs: frozenset[Name]
+    renamed: Mapping[Name, str]
 
 
 def look(plans: Sequence[Plan]) -> Around:
@@ -34,13 +36,16 @@ def look(plans: Sequence[Plan]) -> Around:
     made: set[Name] = set()
     judged: set[Name] = set()
     runs: set[Name] = set()
+    renamed: dict[Name, str] = {}
     for change in (change for plan in plans for change in plan.changes if change.managed):
         if change.type in _TYPES and change.action in (Action.CREATE, Action.REPLACE):
             made.update((change.type, name) for name in names(change.type, change.after))
+            was, now = (names(change.type, side) for side in (change.before, change.after))
+            renamed.update(((change.type, old), new) for old, new in zip(was, now, strict=False) if old != new)
         if change.type == "aws_codepipeline" and change.deposed is None:
             judged.update(_ran(change.before, only_gates=True))
             runs.update(_ran(change.before if change.action is Action.FORGET else change.after, only_gates=False))
-    return Around(frozenset(made), frozenset(judged), frozenset(runs))
+    return Around(frozenset(made), frozenset(judged), frozenset(runs), renamed)
 
 
 def _ran(pipeline: Mapping[str, Any], *, only_gates: bool) -> Iterator[Name]:

@@ -5,92 +5,18 @@ https://docs.aws.amazon.com/codepipeline/latest/userguide/reference-pipeline-str
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from plan_review.findings import Finding, Kind
+from plan_review.gate_flow import Pairs, Renamed
 from plan_review.model import Change
+from plan_review.pipeline_steps import Step, steps
 from plan_review.text import Text, say
 from plan_review.values import Hidden, at, plain
 
-# Builds that judge, by the words of their names; other actions by their category.
-JUDGES: Final = re.compile(
-    r"(?:^|[^a-z])(?:scan(?:s|ner|ning)?|test(?:s|ing)?|lint|audit|verify|verif\w*|check(?:s|er)?|gate|guard|grype|trivy|snyk|zap|"
-    r"semgrep|gitleaks|git-secrets|checkov|tfsec|sonar\w*|bandit|codeql|sast|dast|secrets?|seal|clair|kics|ecr|sbom|policy|"
-    r"review|approv\w*|importer)(?:$|[^a-z])",
-    re.IGNORECASE,
-)
-DELIVERS: Final = re.compile(
-    r"(?:^|[^a-z])(?:deploy\w*|publish\w*|push|release|promote|rollout)(?:$|[^a-z])", re.IGNORECASE
-)
 
-
-@dataclass(frozen=True)
-class Step:
-    """One action. ``order``: stage's number and run order; actions of the same order run beside each other."""
-
-    stage: str
-    name: str
-    category: str
-    provider: str
-    order: tuple[int, int]
-    configuration: Mapping[str, Any]
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """How it is told from others: by its name, wherever it stands, and what it is."""
-        return self.name, self.category
-
-    @property
-    def target(self) -> tuple[str, str, Mapping[str, Any]]:
-        """What a delivery brings something to."""
-        return self.category, self.provider, self.configuration
-
-    @property
-    def judges(self) -> bool:
-        """Whether it is a gate: an approval, a test, a function that answers, or a build with such a name."""
-        if self.category in ("Approval", "Test", "Invoke"):
-            return True
-        return self.category in ("Build", "Compute") and bool(JUDGES.search(f" {self.name} ")) and not self.delivers
-
-    @property
-    def delivers(self) -> bool:
-        """Whether it brings something somewhere."""
-        return self.category == "Deploy" or (
-            self.category in ("Build", "Compute") and bool(DELIVERS.search(f" {self.name} "))
-        )
-
-
-def steps(pipeline: Mapping[str, Any]) -> list[Step] | None:
-    """Its actions; None if they cannot be seen."""
-    stages = pipeline.get("stage")
-    if not isinstance(stages, list) or any(
-        not isinstance(stage, dict) or not isinstance(stage.get("action"), list) for stage in stages
-    ):
-        return None
-    found = []
-    for number, stage in enumerate(stages):
-        for action in stage["action"]:
-            if not isinstance(action, dict):
-                return None
-            order = action.get("run_order")
-            configuration = action.get("configuration")
-            found.append(
-                Step(
-                    stage=str(stage.get("name")),
-                    name=str(action.get("name")),
-                    category=str(action.get("category")),
-                    provider=str(action.get("provider")),
-                    order=(number, order if isinstance(order, int) else 1),
-                    configuration=configuration if isinstance(configuration, dict) else {},
-                )
-            )
-    return found
-
-
-def pipelines(change: Change) -> Iterator[Finding]:
+def pipelines(change: Change, renamed: Renamed) -> Iterator[Finding]:
     """Findings about one pipeline that stays, also one that is made again at another address."""
     if change.type != "aws_codepipeline" or not change.stays:
         return
@@ -99,11 +25,13 @@ def pipelines(change: Change) -> Iterator[Finding]:
         if before is not None:
             yield _finding(change, say("its stages are not known before apply"), Kind.UNSEEN)
         return
+    pairs = Pairs(before, after, renamed)
     for text in (
-        *_removed(before, after),
-        *_overtaken(before, after),
+        *_removed(before, after, pairs),
+        *_overtaken(before, after, pairs),
         *_ungated(before, after),
-        *_changed(before, after),
+        *_changed(before, pairs),
+        *pairs.swapped(),
         *_conditions(change),
     ):
         yield _finding(change, text)
@@ -124,11 +52,11 @@ def _match(step: Step, others: Sequence[Step]) -> Step | None:
     return next((other for other in same if other.stage == step.stage), None) or (same[0] if len(same) == 1 else None)
 
 
-def _removed(before: Sequence[Step], after: Sequence[Step]) -> Iterator[Text]:
+def _removed(before: Sequence[Step], after: Sequence[Step], pairs: Pairs) -> Iterator[Text]:
     kept = {step.stage for step in after}
     for stage in dict.fromkeys(step.stage for step in before):
         own = [step for step in before if step.stage == stage]
-        lost = [step.name for step in own if step.judges and not _counted(step, before, after)]
+        lost = [step.name for step in own if step.judges and not _counted(step, before, after, pairs)]
         if not lost:
             continue
         if stage not in kept:
@@ -137,8 +65,11 @@ def _removed(before: Sequence[Step], after: Sequence[Step]) -> Iterator[Text]:
             yield say("{} is removed from the stage {}", lost, stage)
 
 
-def _counted(step: Step, before: Sequence[Step], after: Sequence[Step]) -> bool:
-    """Whether as many of its kind are left that this one is among them."""
+def _counted(step: Step, before: Sequence[Step], after: Sequence[Step], pairs: Pairs) -> bool:
+    """Whether as many of its kind are left that this one is among them, or it has another name alone."""
+    now = pairs.now(step)
+    if now is not None and now.key != step.key:
+        return True
     same_before, same_after = ([s for s in side if s.key == step.key] for side in (before, after))
     if any(s.stage == step.stage for s in same_after):
         return True
@@ -146,15 +77,15 @@ def _counted(step: Step, before: Sequence[Step], after: Sequence[Step]) -> bool:
     return any(s.stage not in taken for s in same_after)
 
 
-def _overtaken(before: Sequence[Step], after: Sequence[Step]) -> Iterator[Text]:
+def _overtaken(before: Sequence[Step], after: Sequence[Step], pairs: Pairs) -> Iterator[Text]:
     """What came after a gate, and does not any more."""
     for gate in before:
-        now = _match(gate, after) if gate.judges else None
+        now = (_match(gate, after) or pairs.now(gate)) if gate.judges else None
         if now is None:
             continue
         freed = []
         for step in before:
-            later = _match(step, after)
+            later = _match(step, after) or pairs.now(step)
             if not step.judges and gate.order < step.order and later is not None and not now.order < later.order:
                 freed.append(f"{step.stage}/{step.name}")
         if freed:
@@ -180,18 +111,20 @@ def _ungated(before: Sequence[Step], after: Sequence[Step]) -> Iterator[Text]:
 
 # What a gate is, beside its name. CustomData and links are words for people.
 _TELLING: Final = ("FunctionName", "UserParameters", "ProjectName", "NotificationArn", "EnvironmentVariables", "BatchEnabled",
-                   "ServiceRoleArn", "TopicArn")  # fmt: skip
+                   "ServiceRoleArn", "TopicArn", "PrimarySource", "configuration")  # fmt: skip
 
 
-def _changed(before: Sequence[Step], after: Sequence[Step]) -> Iterator[Text]:
+def _changed(before: Sequence[Step], pairs: Pairs) -> Iterator[Text]:
     for gate in before:
-        now = _match(gate, after) if gate.judges else None
+        now = pairs.now(gate) if gate.judges else None
         if now is None:
             continue
         where = f"{gate.stage}/{gate.name}"
         if gate.provider != now.provider:
             yield say("{} is done by another provider: {} instead of {}", where, now.provider, gate.provider)
-        names = [name for name in _TELLING if _differs(gate.configuration, now.configuration, name)]
+        given = pairs.given(gate, now)
+        names = [name for name in _TELLING if _differs(*given, name)]
+        names += [name for name in ("owner", "region") if getattr(gate, name) != getattr(now, name)]
         if names:
             yield say("the gate {} is given something else: {}", where, names)
 

@@ -74,7 +74,7 @@ def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
             yield from expiry.expiring(change, around)
             yield from watching.deafened(change, around)
             yield from sources.changed(change)
-            yield from gates.pipelines(again.get((change.stack, change.address), change))
+            yield from gates.pipelines(again.get((change.stack, change.address), change), beside.renamed)
             yield from gate_code.functions(again.get((change.stack, change.address), change), known)
             yield from gate_code.removed(change)
             yield from gate_removal.gone(change, beside, known)

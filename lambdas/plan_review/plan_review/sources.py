@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from plan_review.findings import Finding, Kind
-from plan_review.gates import Step, steps
 from plan_review.model import Change
+from plan_review.pipeline_steps import Step, steps
 from plan_review.text import Text, say
 from plan_review.values import Value, at, plain
 
