@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from notify.text import Message
+from notify.worst import worst
 
 from common.strict import MalformedError
 from lambda_fakes import COMMIT, EXECUTION, model_errors, policy_document
@@ -188,6 +191,72 @@ def test_a_refused_approval_says_who_and_what_they_said(recorded: Recorded) -> N
     assert said in world.mails[0]["Message"]
 
 
+@pytest.mark.parametrize(("actions", "more"), [(3, ""), (4, "1 more action"), (5, "2 more actions")])
+def test_failed_actions_that_are_not_shown_are_counted(recorded: Recorded, actions: int, more: str) -> None:
+    world = World()
+    world.codepipeline.actions = [action("Verify", f"a{number}", "Failed") for number in range(actions)]
+    world.sends(recorded("codepipeline_stage_failed"))
+    said = [line.strip() for line in world.mails[0]["Message"].splitlines() if " more action" in line]
+    assert said == ([f"{more} of this stage failed"] if more else [])
+
+
+@pytest.mark.parametrize(
+    ("blocking", "more"), [(1, []), (2, ["and 1 more that blocks"]), (3, ["and 2 more that block"])]
+)
+def test_findings_that_are_not_shown_are_counted(recorded: Recorded, blocking: int, more: list[str]) -> None:
+    world = stopped_by_grype()
+    world.judged("grype", "image", "findings", "said", finding("HIGH", "CVE-1"), blocking=blocking)
+    world.sends(recorded("codepipeline_stage_failed"))
+    lines = [line.strip() for line in world.mails[0]["Message"].splitlines()]
+    assert [line for line in lines if "more that" in line] == more
+
+
+@pytest.mark.parametrize(
+    ("title", "rule", "shown"),
+    [
+        ("", "CVE-1", "HIGH CVE-1"),
+        ("curl", "", "HIGH curl"),
+        ("curl", "CVE-1", "HIGH CVE-1: curl"),
+        ("", "", "HIGH a finding without a title"),
+    ],
+)
+def test_a_finding_without_a_title_or_a_rule_is_still_named(title: str, rule: str, shown: str) -> None:
+    found = finding("HIGH", title)
+    found["ProductFields"]["devsecops/rule"] = rule
+    assert worst(json.dumps({"schema": 1, "findings": [found]}).encode(), 1) == [shown]
+
+
+@pytest.mark.parametrize("words", ["", "\n\n", "\r\n \t\n"])
+def test_a_commit_without_words_has_no_empty_quotation(recorded: Recorded, words: str) -> None:
+    world = stopped_by_grype()
+    world.codepipeline.summary = words
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert "its message begins" not in world.mails[0]["Message"]
+
+
+def test_a_commits_message_begins_with_its_first_line_that_says_something(recorded: Recorded) -> None:
+    world = stopped_by_grype()
+    world.codepipeline.summary = "\r\n  Add refunds  \r\nand more"
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert 'its message begins: "Add refunds"\n' in world.mails[0]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("headline", "shown"),
+    [("It ended.", "It ended."), ("It ended..", "It ended."), ("It was cut....", "It was cut...")],
+)
+def test_a_sentence_ends_once(headline: str, shown: str) -> None:
+    """What a tool or a scanner says may end in a full stop, or have been cut."""
+    assert Message.of("x", headline, []).body.splitlines()[0] == shown
+
+
+@pytest.mark.parametrize(("left", "words"), [(1, "1 line is left out here"), (2, "2 lines are left out here")])
+def test_lines_that_are_left_out_are_counted(left: int, words: str) -> None:
+    line = "x" * 800
+    body = Message.of("x", "y", [("", line)] * (9 + left) + [("", "end")] * 7).body
+    assert f"           ({words})\n" in body
+
+
 def test_a_builds_own_last_words_are_shown(recorded: Recorded) -> None:
     world = World()
     message = "Build terminated with state: FAILED. Phase: BUILD; error: gate: snyk dependencies: tool-error: quota"
@@ -219,7 +288,7 @@ def test_of_many_pushes_no_one_is_named(recorded: Recorded) -> None:
     for number in range(2, 13):
         world.pushed(ZOE.replace("zoe", f"other-{number}"), branch=f"b{number}", number=number)
     world.sends(recorded("codepipeline_stage_failed"))
-    assert "Pushed by: nobody certain: 12 pushes of this commit are recorded" in world.mails[0]["Message"]
+    assert "Pushed by: nobody certain: 12 pushes of this commit are recorded\n" in world.mails[0]["Message"]
 
 
 def test_what_a_verdict_repeats_of_a_report_is_no_link(recorded: Recorded) -> None:
@@ -362,7 +431,7 @@ def test_the_longest_names_fit_a_subject(recorded: Recorded) -> None:
     assert len(mail["Subject"]) < 100  # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
     assert mail["Subject"].isascii()
     assert mail["Subject"].isprintable()
-    assert "1 more actions of this stage failed" in mail["Message"]
+    assert "           1 more action of this stage failed\n" in mail["Message"]
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,8 @@ def message(
         if not gates:
             rows.append((one.action, _reason(one)))
     if len(failed) > SHOWN:
-        rows.append(("", f"{len(failed) - SHOWN} more actions of this stage failed"))
+        more = len(failed) - SHOWN
+        rows.append(("", f"{more} more action{'' if more == 1 else 's'} of this stage failed"))
     if not failed:
         rows.append(("Why", "CodePipeline names no failed action; the run's page may say more"))
     actions = ", ".join(one.action for one in failed[:SHOWN])
@@ -107,7 +108,7 @@ def _worst(notifier: Notifier, gate: _Gate) -> list[str]:
     except MalformedError as error:
         return [f"(the findings cannot be shown here: {error})"]
     more = gate.record.answer.blocking - len(lines)
-    return [*lines, *([f"and {more} more that block"] if lines and more > 0 else [])]
+    return [*lines, *([f"and {more} more that block{'s' if more == 1 else ''}"] if lines and more > 0 else [])]
 
 
 def _reason(failed: Attempt) -> str:

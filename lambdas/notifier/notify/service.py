@@ -67,10 +67,11 @@ class Notifier:
         """Rows of a message: which commit, by whom, and where to look."""
         found = self.executions.describe(policy.name, execution)
         branch = policy.branch or found.branch
+        begins = found.words.strip().partition("\n")[0].strip()
         commit = f"{found.commit or 'not known'} on {foreign(branch, 100) or 'a branch that is not known'}"
         return [
             ("Commit", f"{commit} of {policy.repository}"),
-            ("", f'its message begins: "{foreign(found.words.partition(chr(10))[0], 72)}"' if found.words else ""),
+            ("", f'its message begins: "{foreign(begins, 72)}"' if begins else ""),
             self._by_whom(policy, found, branch),
             ("Run", self.console.execution(policy.name, execution)),
         ]
@@ -83,11 +84,12 @@ class Notifier:
         """Who pushed, by CodeCommit's own word. A commit's author is what its author wrote there: not asked."""
         pusher = self._pusher(policy.repository, execution.commit, branch)
         if pusher:
-            return "Pushed by", f"{foreign(pusher, 200)} (recorded from CodeCommit's event)"
+            return "Pushed by", pusher
         return "Started by", f"{foreign(execution.trigger, 250) or 'nobody known'} (CodePipeline's trigger)"
 
     def _pusher(self, repository: str, commit: str, branch: str) -> str:
-        """The importer records pushes where a delivery separates duties; elsewhere this function may not look for any."""
+        """What the mail says of who pushed. The importer records pushes where a delivery separates duties; elsewhere this function
+        may not look for any."""
         if not commit or not self._recorded(repository):
             return ""
         keys = self.store.keys(folder(repository, commit))
@@ -95,7 +97,9 @@ class Notifier:
             return f"nobody certain: {len(keys)} pushes of this commit are recorded"
         pushes = [self._push(key) for key in keys]
         here = [push for push in pushes if push and push.branch == branch and push.commit == commit]
-        return max(here, key=lambda push: push.time).pusher if here else ""
+        if not here:
+            return ""
+        return f"{foreign(max(here, key=lambda push: push.time).pusher, 200)} (recorded from CodeCommit's event)"
 
     def _recorded(self, repository: str) -> bool:
         pipelines: Iterable[PipelinePolicy] = self.policy.pipelines.values()

@@ -23,7 +23,7 @@ _LINKS: Final = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Message:
-    """``subject``: one line. ``body``: its first line says the most important."""
+    """``subject``: one line. ``body``: its first line, a sentence, says the most important."""
 
     subject: str
     body: str
@@ -31,7 +31,8 @@ class Message:
     @classmethod
     def of(cls, subject: str, headline: str, rows: Iterable[tuple[str, str]]) -> Message:
         """``rows``: label and text; an empty label continues the row above, an empty text is left out."""
-        lines = [headline, ""]
+        # What a tool says may bring a full stop of its own, or the dots of what was cut.
+        lines = [headline[:-1] if headline.endswith("..") else headline, ""]
         lines += [f"{f'{label}:' if label else '':<{_LABEL}} {text}" for label, text in rows if text]
         return cls(clean(subject, SUBJECT_LIMIT), _fitted([clean(line, LINE_LIMIT) for line in lines]))
 
@@ -45,7 +46,8 @@ def _fitted(lines: list[str]) -> str:
         left.append(lines.pop(-_KEPT - 1))
         size -= len(left[-1]) + 1
     if left:
-        lines.insert(len(lines) - _KEPT, f"{'':<{_LABEL}} ({len(left)} lines are left out here)")
+        counted = "1 line is" if len(left) == 1 else f"{len(left)} lines are"
+        lines.insert(len(lines) - _KEPT, f"{'':<{_LABEL}} ({counted} left out here)")
     return "\n".join(lines) + "\n"
 
 

@@ -51,7 +51,7 @@ def _label(finding: Mapping[str, object]) -> str:
 def _line(finding: Mapping[str, object]) -> str:
     title = foreign(_inner(finding, "Title"), _TITLE_LIMIT)
     rule, place = foreign(_field(finding, "rule"), _RULE_LIMIT), foreign(_field(finding, "location"), _PLACE_LIMIT)
-    named = title if not rule or rule in title else f"{rule}: {title}"
+    named = ": ".join(part for part in ("" if rule in title else rule, title) if part) or "a finding without a title"
     return f"{named} [{place}]" if place else named
 
 
