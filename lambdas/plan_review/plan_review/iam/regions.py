@@ -75,7 +75,13 @@ def within(region: Region, others: Sequence[tuple[Several | None, ...]]) -> bool
     if _nothing(region):
         return True
     parts = [part for other in others for part in product(*map(sides, other)) if _overlap(region, part)]
+    if any(side == Side() and all(map(_some, (part[at] for part in parts))) for at, side in enumerate(region)):
+        return False  # patterns but the star are never all there is
     return any(_inner(region, part) for part in parts) or (len(parts) > 1 and _Search(parts).taken(region, 0))
+
+
+def _some(side: Side | None) -> bool:
+    return side is not None and bool(side.both)
 
 
 def _inner(region: Region, part: Region) -> bool:
