@@ -515,6 +515,16 @@ def test_of_an_ended_release_no_answer_is_awaited(world: World, status: str, aft
     assert '<h2>Approval</h2>\n<p class="empty">Nobody was asked to approve it.</p>' in world.page
 
 
+def test_an_approval_that_was_abandoned_no_longer_waits(world: World) -> None:
+    """Who stops an execution may have its actions abandoned: their status, in CodePipeline's list."""
+    abandoned = {**run("Staging", "approve", 26, 30, provider="Manual"), "status": "Abandoned"}
+    world.history, world.status = copy.deepcopy([*BEFORE, RECORDED, abandoned]), ["Stopped"]
+    world.ask()
+    assert (world.record["outcome"], world.record["approval"]["status"]) == ("stopped", "unanswered")
+    assert '<span class="bad">unanswered</span>' in world.page
+    assert ">waiting<" not in world.page
+
+
 class Tables(HTMLParser):
     """For each table its heads, and for each row below them the label of each cell and how many columns it spans."""
 

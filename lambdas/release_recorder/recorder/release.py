@@ -148,9 +148,11 @@ def _approval(attempts: Sequence[Attempt]) -> Approval:
         return Approval("", "", "", "", "", "")
     decided = run.status in ("Succeeded", "Failed")
     return Approval(
-        status={"Succeeded": "approved", "Failed": "rejected" if run.updated_by else "unanswered"}.get(
-            run.status or "", "waiting"
-        ),
+        status={
+            "Succeeded": "approved",
+            "Failed": "rejected" if run.updated_by else "unanswered",
+            "Abandoned": "unanswered",  # by who stopped the execution
+        }.get(run.status or "", "waiting"),
         by=clean(run.updated_by or "", TEXT) if decided else "",
         question=one_line(run.configuration.get("CustomData", ""), TEXT),
         answer=one_line(run.summary or "", TEXT),
