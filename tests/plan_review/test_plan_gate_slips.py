@@ -137,7 +137,7 @@ def test_a_link_that_leaves_no_room_is_said(tmp_path: Path, capsys: Any) -> None
     file = tmp_path / "one.json"
     file.write_text(json.dumps(document(change("aws_db_instance", {"id": "1"}, None))))
     link = "https://example.com/" + "a" * 300
-    assert cli.main([str(file), "--format", "markdown", "--limit", "400", "--link", link]) == cli.UNREADABLE
+    assert cli.main([str(file), "--format", "markdown", "--limit", "600", "--link", link]) == cli.UNREADABLE
     assert "too few" in capsys.readouterr().err
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import html.parser
 import json
 import re
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,10 +15,11 @@ from hypothesis import strategies as st
 from plan_builder import change, document, reviewed
 
 from plan_review import render
+from plan_review.findings import TITLES, Finding, Kind
 from plan_review.limit import LEAST, length
 from plan_review.reading import read
 from plan_review.render_markdown import span
-from plan_review.review import review
+from plan_review.review import Review, review
 from plan_review.text import say
 
 HOSTILE = [
@@ -151,9 +154,48 @@ def test_a_limit_holds_and_the_cut_is_said(form: Any, limit: int, number: int) -
     rules = len(re.findall(r"nothing happens on these events", text.replace("\n    ", " ")))
     left = int(said[1].replace(",", "")) if said else 0
     assert shown + rules + left == 2 * number
-    assert shown == number or rules == 0, "the most important first"
+    assert shown == number or rules <= 1, "the most important first, after one of each class"
+    assert shown >= 1
+    assert rules >= 1 or limit < 1000, "of each class one before a second of another"
     assert said or "does not fit" in text or "Left out" in text
     assert text.startswith(whole.splitlines()[0]), "the verdict is always there"
+
+
+PLANS = Path(__file__).parents[1] / "plans"
+CLASSES = {
+    Kind.DESTROY: "destroyed",
+    Kind.IAM: "permissions widen",
+    Kind.PUBLIC: "becomes public",
+    Kind.PROTECTION: "protection weakened",
+    Kind.GATE: "gate weakened",
+}
+
+
+@pytest.mark.parametrize("form", [render.markdown, render.table])
+@pytest.mark.parametrize("limit", [LEAST, 1200, 2000, 5000])
+def test_no_class_of_risk_is_hidden_by_another(form: Any, limit: int) -> None:
+    """What is shown and what is said to be left out are together all of each class."""
+    names = ("gates", "iam", "protection", "public", "stateful")
+    found = review([read(name, (PLANS / f"{name}.json").read_bytes()) for name in names])
+    text = form(found, limit)
+    assert length(text) <= limit
+    (counts,) = re.findall(r"Left out: [0-9,]+ risks \(([^)]*)\)", text)
+    left = {word: int(number) for word, number in re.findall(r"([a-z ]+): ([0-9]+)", counts.replace(", ", "\n"))}
+    there = Counter(finding.kind for finding in found.findings)
+    assert set(CLASSES) <= set(there)
+    for kind, word in CLASSES.items():
+        shown = f"### {TITLES[kind]}\n" in text or f"\n{TITLES[kind].upper()}\n" in text
+        assert shown == (left.get(word, 0) < there[kind])
+        assert shown or limit < 2000, "there is room for one of each"
+
+
+def test_what_is_left_out_is_said_of_every_class_in_the_least_room() -> None:
+    findings = [Finding(kind, "s" * 99, f"a{number}", say("x" * 150)) for kind in Kind for number in range(1234)]
+    found = Review(findings=findings, stacks=[])
+    for form in (render.markdown, render.table):
+        text = form(found, LEAST)
+        assert length(text) <= LEAST
+        assert text.count(": 1,23") == len(Kind)
 
 
 def test_the_details_element_is_closed_wherever_it_is_cut() -> None:

@@ -31,6 +31,17 @@ TITLES = {
     Kind.WAIVER: "Findings are waived",
     Kind.UNSEEN: "Cannot be seen before apply",
 }
+# Of those left out: ``permissions widen: 3``.
+SHORT = {
+    Kind.PLAN: "not whole",
+    Kind.DESTROY: "destroyed",
+    Kind.IAM: "permissions widen",
+    Kind.PUBLIC: "becomes public",
+    Kind.PROTECTION: "protection weakened",
+    Kind.GATE: "gate weakened",
+    Kind.WAIVER: "findings waived",
+    Kind.UNSEEN: "cannot be seen",
+}
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
-LEAST = 400  # characters without which not even the verdict and what is left out can be said
+LEAST = 600  # characters without which not even the verdict and what is left out of each class can be said
 
 
 @dataclass(frozen=True)
 class Piece:
-    """One part of a rendering. ``counts``: what it is one of, for what is said of those left out; ``title``: what stands above
-    the first of its group."""
+    """One part of a rendering. ``counts``: what it is one of, for what is said of those left out, and ``class_`` of which
+    class of them; ``title``: what stands above the first of its group."""
 
     text: str
     counts: str
     title: str = ""
+    class_: str = ""
 
 
 def length(text: str) -> int:
@@ -34,25 +36,54 @@ def whole(pieces: Sequence[Piece]) -> str:
 
 
 def fit(head: str, pieces: Sequence[Piece], limit: int | None, tail: str = "") -> str:
-    """``head``, as many pieces as fit, ``tail``. Pieces come in the order of their importance; one that does not fit ends it."""
+    """``head``, as many pieces as fit, ``tail``. Pieces come in the order of their importance. Of each class one comes before a
+    second of any: ten of one must not hide that there is another. After that, one that does not fit ends it."""
     text = head + whole(pieces) + tail
     if limit is None or length(text) <= limit:
         return text
-    kept, title = head, ""
-    for number, piece in enumerate(pieces):
-        more = (piece.title if piece.title != title else "") + piece.text
-        # What is said of the rest is longest with this piece among it.
-        if length(kept + more + cut(pieces[number:]) + tail) > limit:
-            return kept + cut(pieces[number:]) + tail
-        kept += more
-        title = piece.title
-    return kept + tail
+    groups = [number for number, (_, run) in enumerate(groupby(pieces, key=lambda piece: piece.title)) for _ in run]
+    left = Counter(map(_name, pieces))
+    kept: set[int] = set()
+    titles: set[int] = set()
+    room = limit - length(head + tail)
+
+    def taken(number: int) -> bool:
+        nonlocal room
+        piece = pieces[number]
+        more = length(piece.text) + (length(piece.title) if groups[number] not in titles else 0)
+        if more + length(_cut(left - Counter([_name(piece)]))) > room:
+            return False
+        room -= more
+        left[_name(piece)] -= 1
+        kept.add(number)
+        titles.add(groups[number])
+        return True
+
+    first = {piece.class_: number for number, piece in reversed(list(enumerate(pieces))) if piece.class_}
+    for number in sorted(first.values()):
+        taken(number)  # one too long leaves room for those of other classes; it is counted among what is left out
+    for number in range(len(pieces)):
+        if number not in kept and not taken(number):
+            break
+    return head + whole([pieces[number] for number in sorted(kept)]) + _cut(+left) + tail
 
 
 def cut(pieces: Sequence[Piece]) -> str:
     """What is left out, by what it is."""
-    numbers = Counter(piece.counts for piece in pieces)
-    parts = [f"{number:,} {what if number == 1 else plural(what)}" for what, number in numbers.items()]
+    return _cut(Counter(map(_name, pieces)))
+
+
+def _name(piece: Piece) -> tuple[str, str]:
+    return piece.counts, piece.class_
+
+
+def _cut(numbers: Counter[tuple[str, str]]) -> str:
+    parts = []
+    for what in dict.fromkeys(what for what, _ in numbers):
+        of_it = {class_: number for (other, class_), number in numbers.items() if other == what}
+        number = sum(of_it.values())
+        classes = ", ".join(f"{class_}: {number:,}" for class_, number in of_it.items() if class_)
+        parts.append(f"{number:,} {what if number == 1 else plural(what)}" + (f" ({classes})" if classes else ""))
     return f"\nCut to the limit. Left out: {', '.join(parts)}.\n" if parts else ""
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from plan_review.findings import TITLES, Finding
+from plan_review.findings import SHORT, TITLES, Finding
 from plan_review.limit import Piece, cut, fit, length, whole
 from plan_review.review import Review
 from plan_review.text import Text, clipped, listed, printable, say
@@ -62,7 +62,10 @@ def checked_link(link: str) -> str:
 
 
 def _risks(review: Review, details: bool) -> list[Piece]:
-    return [Piece(_risk(finding, details), "risk", f"\n### {TITLES[finding.kind]}\n\n") for finding in review.findings]
+    return [
+        Piece(_risk(finding, details), "risk", f"\n### {TITLES[finding.kind]}\n\n", SHORT[finding.kind])
+        for finding in review.findings
+    ]
 
 
 def _risk(finding: Finding, details: bool) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from plan_review.findings import TITLES, Finding
+from plan_review.findings import SHORT, TITLES, Finding
 from plan_review.limit import Piece, cut, fit, length, whole
 from plan_review.review import Review
 from plan_review.text import Text, clipped, listed, printable, say
@@ -50,7 +50,7 @@ def _wrapped(text: str, width: int, first: str, further: str) -> str:
 
 def _risks(review: Review, width: int, details: bool) -> list[Piece]:
     return [
-        Piece(_risk(finding, width, details), "risk", f"\n{TITLES[finding.kind].upper()}\n")
+        Piece(_risk(finding, width, details), "risk", f"\n{TITLES[finding.kind].upper()}\n", SHORT[finding.kind])
         for finding in review.findings
     ]
 
