@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from plan_builder import change, reviewed
-from recorded import told, updated
+from standing_plans import told, updated
 
 from plan_review.findings import Kind
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from plan_builder import change, reviewed
-from recorded import Plans, destroyed, told
+from standing_plans import Plans, destroyed, told
 
 from plan_review.findings import Kind
 
