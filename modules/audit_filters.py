@@ -159,6 +159,24 @@ def _of_the_project(own: str, changed: str, keys: Sequence[str], log_group: str)
             "Runs may no longer start, pushes no longer be recorded, or failures no longer be told.",
         ),
         Filter(
+            "topic-changed",
+            pattern(
+                service("sns"),
+                named(
+                    "DeleteTopic", "SetTopicAttributes", "RemovePermission", "Unsubscribe", "SetSubscriptionAttributes"
+                ),
+                # A subscription's ARN is its topic's with an id behind it.
+                either(
+                    equals("requestParameters.topicArn", f"*:{own}"),
+                    equals("requestParameters.subscriptionArn", f"*:{own}"),
+                ),
+                DONE,
+                changed,
+            ),
+            "A topic of this project, or somebody's subscription to one, was changed or deleted outside Terraform",
+            "Failures, alarms or approvals may no longer reach anybody: tell the others yourself.",
+        ),
+        Filter(
             "watch-weakened",
             pattern(
                 either(
