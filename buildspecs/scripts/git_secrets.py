@@ -15,6 +15,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import gate
@@ -60,7 +61,8 @@ class GitSecrets:
         """One git command that must succeed. Its words are printed only redacted: they may quote a file."""
         result = self.run(cwd, *arguments)
         if result.code != 0:
-            raise Failure(f"git {arguments[0]} ended with {result.code}: {printable(scrub(redact(result.err)), 300)}")
+            command = next(one for before, one in pairwise(("", *arguments)) if "-c" not in (before, one))
+            raise Failure(f"git {command} ended with {result.code}: {printable(scrub(redact(result.err)), 300)}")
         return result.out
 
     def scan_files(self, root: Path) -> Result:
