@@ -62,8 +62,20 @@ class Pairs:
 
     def given(self, old: Step, new: Step) -> tuple[dict[str, Value], dict[str, Value]]:
         """What both say, in words that are the same where they mean the same."""
-        before = {name: self._called(name, value) for name, value in self._old.given(old).items()}
-        return before, self._new.given(new)
+        return self.was(old.configuration, old.inputs), self.will_be(new.configuration, new.inputs)
+
+    def was(self, configuration: Mapping[str, Value], inputs: Sequence[Value]) -> dict[str, Value]:
+        """A configuration of the pipeline as it was, with origins in place of names."""
+        given = self._old.given(configuration, inputs)
+        return {name: self._called(name, value) for name, value in given.items()}
+
+    def will_be(self, configuration: Mapping[str, Value], inputs: Sequence[Value]) -> dict[str, Value]:
+        """The same of the pipeline as it is to be."""
+        return self._new.given(configuration, inputs)
+
+    def origins(self, inputs: Sequence[Value], *, was: bool) -> set[Value]:
+        """The actions whose artifacts are taken."""
+        return (self._old if was else self._new).inputs(inputs)
 
     def _called(self, name: str, value: Value) -> Value:
         """A project or function that is itself renamed is the same."""
@@ -76,7 +88,7 @@ class Pairs:
             if new is None or old.category == "Source":
                 continue
             where = f"{old.stage}/{old.name}"
-            was, now = self._old.inputs(old), self._new.inputs(new)
+            was, now = self.origins(old.inputs, was=True), self.origins(new.inputs, was=False)
             if old.judges or old.delivers:
                 if old.judges and not was <= now:
                     yield say("the gate {} judges something else: other input artifacts", where)
@@ -135,21 +147,21 @@ class _Side:
             if isinstance(step.namespace, str) and step.namespace:
                 self._spaces[step.namespace] = number
 
-    def inputs(self, step: Step) -> set[Value]:
-        """The origins of what it takes."""
-        return {self._artifacts.get(name, name) for name in step.inputs if isinstance(name, str)}
+    def inputs(self, names: Sequence[Value]) -> set[Value]:
+        """The origins of artifacts."""
+        return {self._artifacts.get(name, name) for name in names if isinstance(name, str)}
 
-    def given(self, step: Step) -> dict[str, Value]:
-        """Its configuration with origins in place of names."""
-        return {name: self._value(name, value, step) for name, value in step.configuration.items()}
+    def given(self, configuration: Mapping[str, Value], inputs: Sequence[Value]) -> dict[str, Value]:
+        """A configuration with origins in place of names."""
+        return {name: self._value(name, value, inputs) for name, value in configuration.items()}
 
-    def _value(self, name: str, value: Value, step: Step) -> Value:
+    def _value(self, name: str, value: Value, inputs: Sequence[Value]) -> Value:
         if not isinstance(value, str):
             return value
-        if value in step.inputs:
+        if value in inputs:
             return f"\0{self._artifacts.get(value, value)}"
         artifact, mark, path = value.partition("::")
-        if mark and artifact in step.inputs:
+        if mark and artifact in inputs:
             return f"\0{self._artifacts.get(artifact, artifact)}::{path}"
         text = _VARIABLE.sub(self._variable, value)
         return _ordered(text) if name in ("EnvironmentVariables", "UserParameters") else text

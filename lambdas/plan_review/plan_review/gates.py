@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from plan_review import stage_conditions
 from plan_review.findings import Finding, Kind
 from plan_review.gate_flow import Pairs, Renamed
 from plan_review.model import Change
 from plan_review.pipeline_steps import Step, steps
 from plan_review.text import Text, say
-from plan_review.values import Hidden, at, plain
+from plan_review.values import Hidden, plain
 
 
 def pipelines(change: Change, renamed: Renamed) -> Iterator[Finding]:
@@ -32,7 +33,7 @@ def pipelines(change: Change, renamed: Renamed) -> Iterator[Finding]:
         *_ungated(before, after),
         *_changed(before, pairs),
         *pairs.swapped(),
-        *_conditions(change),
+        *stage_conditions.weakened(change.before, change.after, pairs),
     ):
         yield _finding(change, text)
     if change.after.get("execution_mode") == "PARALLEL" != change.before.get("execution_mode"):
@@ -137,18 +138,3 @@ def _differs(before: Mapping[str, Any], after: Mapping[str, Any], name: str) -> 
     if old is None:
         return name in ("EnvironmentVariables", "UserParameters") and new is not None
     return bool(old != new)
-
-
-def _conditions(change: Change) -> Iterator[Text]:
-    """https://docs.aws.amazon.com/codepipeline/latest/userguide/stage-conditions.html"""
-    for name in ("before_entry", "on_success", "on_failure"):
-        old = {
-            stage.get("name") for stage in at(change.before, "stage.*") if isinstance(stage, dict) and stage.get(name)
-        }
-        new = {
-            stage.get("name") for stage in at(change.after, "stage.*") if isinstance(stage, dict) and stage.get(name)
-        }
-        stages = {stage.get("name") for stage in at(change.after, "stage.*") if isinstance(stage, dict)}
-        lost = sorted(str(stage) for stage in (old - new) & stages)
-        if lost:
-            yield say("the stages {} have no {} conditions any more", lost, name)
