@@ -43,7 +43,7 @@ def filters(
     change by merged pull requests alone. Raises FilterTooLongError."""
     changed = outside(deployers)
     own = f"{project}-*"
-    found = [*_of_the_project(own, changed, keys, log_group), *_of_the_account(), *map(_pushed, delivered)]
+    found = [*_of_the_project(own, changed, keys, log_group), *_of_the_account(changed), *map(_pushed, delivered)]
     for one in found:
         if one.length() > PATTERN:
             hint = "name fewer or shorter ones under audit: deployers" if deployers else "shorten the project's name"
@@ -196,8 +196,8 @@ def _of_the_project(own: str, changed: str, keys: Sequence[str], log_group: str)
     ]
 
 
-def _of_the_account() -> list[Filter]:
-    """Whoever does it. The patterns of root and sign-in are those of AWS's own controls:
+def _of_the_account(changed: str) -> list[Filter]:
+    """Whoever does it, but for the call with which Terraform makes a recorder. The patterns of root and sign-in are those of AWS's own controls:
     https://docs.aws.amazon.com/securityhub/latest/userguide/cloudwatch-controls.html (CloudWatch.1, CloudWatch.3)"""
     return [
         Filter(
@@ -214,10 +214,12 @@ def _of_the_account() -> list[Filter]:
                     f"({service('securityhub')} && {named('DisableSecurityHub')})",
                     f"({service('config')} &&"
                     f" {named('StopConfigurationRecorder', 'DeleteConfigurationRecorder', 'DeleteDeliveryChannel')})",
+                    # What it records, and in which role.
+                    f"({service('config')} && {named('PutConfigurationRecorder')} && {changed})",
                 ),
                 DONE,
             ),
-            "Security Hub or AWS Config was switched off",
+            "Security Hub or AWS Config was switched off, or what Config records was changed outside Terraform",
             "Findings are no longer taken, or changes no longer recorded. Every gate that needs Security Hub stops.",
         ),
         Filter(
