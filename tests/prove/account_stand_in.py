@@ -232,6 +232,41 @@ class Account:
         assert {"id", "account", "source", "time", "region", "resources", "detail-type"} <= set(event)
         return {"Result": matches(json.loads(asked["EventPattern"]), event)}
 
+    # -- audit
+
+    def _logs_describe_metric_filters(self, asked: Parameters) -> Any:
+        """Like AWS, by the name's beginning: one of the account's own is always there, too."""
+        emitted = [one for _, _, one in self.deployed.resources("aws_cloudwatch_log_metric_filter")]
+        found = [
+            {
+                "filterName": one["name"],
+                "filterPattern": one["pattern"],
+                "metricTransformations": [
+                    {"metricNamespace": metric["namespace"], "metricName": metric["name"], "metricValue": "1"}
+                ],
+                "logGroupName": asked["logGroupName"],
+            }
+            for one in emitted
+            for metric in [one["metric_transformation"]]
+            if one["name"].startswith(asked["filterNamePrefix"]) and one["log_group_name"] == asked["logGroupName"]
+        ]
+        return {"metricFilters": [*found, *({**one, "filterName": f"{one['filterName']}-2"} for one in found)]}
+
+    def _logs_test_metric_filter(self, asked: Parameters) -> Any:
+        grammar = load("prove_filter_pattern", ROOT / "tests" / "modules" / "filter_pattern.py")
+        records = [json.loads(message) for message in asked["logEventMessages"]]
+        readings = [
+            [grammar.matches(asked["filterPattern"], one, absent_is_unequal=absent) for one in records]
+            for absent in (False, True)
+        ]
+        assert readings[0] == readings[1]
+        matches = [
+            {"eventNumber": number, "eventMessage": asked["logEventMessages"][number], "extractedValues": {}}
+            for number, found in enumerate(readings[0])
+            if found
+        ]
+        return {"matches": matches}
+
     # -- IAM
 
     def _iam_simulate_principal_policy(self, asked: Parameters) -> Any:

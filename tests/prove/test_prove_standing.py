@@ -11,7 +11,7 @@ from account_stand_in import COMMIT, OWN, SETTINGS, Account, Prove, error
 from tools.prove_on_aws.cases import by_role
 
 
-@pytest.mark.parametrize("settings", ["", "minimal", "snyk", "full"])
+@pytest.mark.parametrize("settings", ["", "minimal", "snyk", "existing", "full"])
 def test_an_account_as_emitted_is_proved(emit_once: Any, prove: Prove, settings: str) -> None:
     source = SETTINGS / f"{settings}.yaml" if settings else OWN
     account = Account(emit_once(source))
@@ -20,7 +20,7 @@ def test_an_account_as_emitted_is_proved(emit_once: Any, prove: Prove, settings:
     assert proof.code == 0
     changing = [call for call in account.calls if not call[1].startswith(("get_", "describe_", "list_", "batch_get_"))]
     assert {operation for _, operation, _ in changing} <= {
-        "test_event_pattern", "simulate_principal_policy", "simulate_custom_policy", "validate_policy"
+        "test_event_pattern", "test_metric_filter", "simulate_principal_policy", "simulate_custom_policy", "validate_policy"
     }  # fmt: skip
 
 

@@ -39,7 +39,13 @@ _OLD_CREDENTIALS = {"ExpiredToken", "ExpiredTokenException", "InvalidClientToken
 
 # Pages: where the next one is asked for and how. Operations without an entry answer in one page.
 _LOWER = ("nextToken", "nextToken")
-_MARKERS = {"iam": ("Marker", "Marker"), "accessanalyzer": _LOWER, "codepipeline": _LOWER, "eks": _LOWER}
+_MARKERS = {
+    "iam": ("Marker", "Marker"),
+    "accessanalyzer": _LOWER,
+    "codepipeline": _LOWER,
+    "eks": _LOWER,
+    "logs": _LOWER,
+}
 _DEFAULT_MARKER = ("NextToken", "NextToken")
 
 

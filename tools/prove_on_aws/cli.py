@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
 from stacks.settings import MistakesError, Settings, load
-from tools.prove_on_aws import cost, events, history, needs, permissions, standing
+from tools.prove_on_aws import audit, cost, events, history, needs, permissions, standing
 from tools.prove_on_aws.aws import AbsentError, Aws, CredentialsError, UntriedError, connect
 from tools.prove_on_aws.deployed import Deployed, Emitted, read_output, resolve
 from tools.prove_on_aws.execution import Watcher
@@ -91,7 +91,7 @@ def run(arguments: Sequence[str], tool: Tool) -> int:
         tool.err.print(str(error), markup=False)
         return 2
     try:
-        rows = [check.row() for part in (events, permissions, standing) for check in part.checks(aws, deployed)]
+        rows = [check.row() for part in (events, audit, permissions, standing) for check in part.checks(aws, deployed)]
         if options.run:
             rows += _run(aws, deployed, options, given, tool)
     except KeyboardInterrupt:

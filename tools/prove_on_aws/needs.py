@@ -41,6 +41,8 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("kms", "get_key_policy"): ("kms:GetKeyPolicy",),
     ("kms", "get_key_rotation_status"): ("kms:GetKeyRotationStatus",),
     ("lambda", "get_policy"): ("lambda:GetPolicy",),
+    ("logs", "describe_metric_filters"): ("logs:DescribeMetricFilters",),
+    ("logs", "test_metric_filter"): ("logs:TestMetricFilter",),
     ("pricing", "get_products"): ("pricing:GetProducts",),
     ("s3", "get_bucket_policy"): ("s3:GetBucketPolicy",),
     ("securityhub", "describe_hub"): ("securityhub:DescribeHub",),
