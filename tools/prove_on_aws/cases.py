@@ -52,6 +52,10 @@ def _pipeline(deployed: Deployed, name: str) -> str:
     return deployed.arn("codepipeline", deployed.names.pipeline(name))
 
 
+def _current(deployed: Deployed, pipeline: str) -> str:
+    return deployed.object("reports", f"releases/{pipeline}/current.json")
+
+
 def _of_function(deployed: Deployed, name: str) -> list[Case]:
     settings = deployed.settings
     pipelines = list(settings.pipelines)
@@ -80,6 +84,8 @@ def _of_function(deployed: Deployed, name: str) -> list[Case]:
             Case("s3:PutObject", told, True),
             Case("s3:PutObject", verdict, False),
             Case("s3:GetObject", verdict, True),
+            *(Case("s3:GetObject", _current(deployed, one), True) for one in deliveries),
+            *(Case("s3:PutObject", _current(deployed, one), False) for one in deliveries),
             Case("kms:GenerateDataKey", deployed.key_arn, True, {"kms:ViaService": deployed.via("sns")}),
             Case("sns:Publish", topic, True),
             *(Case("sns:Publish", one, False) for one in approvals),
@@ -109,6 +115,7 @@ def _of_function(deployed: Deployed, name: str) -> list[Case]:
             job,
             Case("s3:PutObject", record, True),
             Case("s3:GetObject", record, True),
+            *(Case("s3:PutObject", _current(deployed, one), True) for one in deliveries),
             Case("s3:GetObject", verdict, True),
             Case("s3:PutObject", verdict, False),
             *(Case("codepipeline:GetPipelineExecution", _pipeline(deployed, one), True) for one in deliveries),
