@@ -52,6 +52,9 @@ def watch_subscriptions(
 ) -> None:
     """An alarm for each topic that has no confirmed subscriber, or of which that is not known for three hours.
 
+    What is not known counts as nobody, also before the first look: somebody who has just deployed is still there to read it, and
+    an alarm that waited for a first look would never speak if there is none.
+
     The metric is the notifier's own, in the namespace of its name, by topic: lambdas/notifier/notify/metrics.py.
     """
     for topic in topics:
@@ -59,8 +62,11 @@ def watch_subscriptions(
             scope,
             f"{identifier(topic.name)}_unheard_alarm",
             alarm_name=f"{topic.name}-unheard",
-            alarm_description=f"Nobody has confirmed a subscription to {topic.name}: what is published there reaches nobody."
-            " Each address gets a mail from AWS Notifications; its link must be opened. If people have confirmed, the"
+            alarm_description=f"Nobody has confirmed a subscription to {topic.name}, so what is published there reaches nobody."
+            " Or nobody has looked yet: right after the first deployment this alarm always rings, and it ends by itself with"
+            " the next hourly look, an hour later at most, if somebody has confirmed by then."
+            " Each address gets a mail from AWS Notifications; its link must be opened within two days, after which"
+            " only deploying foundation again sends another. If people have confirmed and it does not end, the"
             f" hourly look itself fails: see the log group /aws/lambda/{function_name}.",
             namespace=function_name,
             metric_name="SubscriptionsConfirmed",

@@ -54,12 +54,20 @@ def notify_json(settings: Settings) -> bytes:
         }
         for name, pipeline in settings.pipelines.items()
     }
+    addresses = {names.topic("notifications"): settings.notify.emails}
+    for name, pipeline in settings.pipelines.items():
+        if pipeline.notify.emails:
+            addresses[names.topic(f"{name}-notifications")] = pipeline.notify.emails
+        if isinstance(pipeline, DeliveryPipeline):
+            addresses[names.topic(f"{name}-approval")] = pipeline.approval.emails
     deliveries = [name for name, one in settings.pipelines.items() if isinstance(one, DeliveryPipeline)]
     document = {
         "schema": SCHEMA,
         "project": settings.project,
         "topic": names.topic("notifications"),
         "pipelines": pipelines,
+        # Who should hear: SNS forgets who has not answered for two days.
+        "addresses": addresses,
         "approvals": [names.topic(f"{name}-approval") for name in deliveries],
     }
     return json.dumps(document, indent=1, sort_keys=True).encode() + b"\n"

@@ -1,4 +1,5 @@
-"""What a delivery pipeline has released last, and what it asks to release: ``releases/<pipeline>/current.json``.
+"""Where the records of releases stand; and what a delivery pipeline has released last, and asks to release:
+``releases/<pipeline>/current.json``.
 
 The release recorder keeps it, the notifier asks it: one read says whether an image concerns anybody, however long ago it was
 released. An image that is asked about counts, too: an approval may wait for a week, and if the event of an execution's end was
@@ -21,8 +22,14 @@ SIZE_LIMIT: Final = 64 * 1024
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 
 
+def folder(pipeline: str, execution: str) -> str:
+    """Where in the reports bucket a release's record stands (release.json, and index.html for people). modules/release_record.py
+    composes the same for the approval's link. ``pipeline``: its name in pipelines.yaml."""
+    return f"releases/{pipeline}/{execution}"
+
+
 def current_key(pipeline: str) -> str:
-    """``pipeline``: its name in pipelines.yaml. Only the recorder's role may write there."""
+    """The object's key. Only the recorder's role may write there."""
     return f"releases/{pipeline}/current.json"
 
 

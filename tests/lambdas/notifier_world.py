@@ -34,6 +34,7 @@ NOTIFY: dict[str, Any] = {
     "project": "acme",
     "topic": "acme-notifications",
     "approvals": ["acme-payments-approval"],
+    "addresses": {},
     "pipelines": {
         "payments": {
             "topic": "acme-payments-notifications",

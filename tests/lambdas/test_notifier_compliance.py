@@ -49,6 +49,7 @@ def test_the_recorded_event_becomes_this_mail(world: World) -> None:
         "Since:     2026-09-27T15:45:43.234Z",
         "Before:    COMPLIANT",
         "What now:  the rule's page says what it found and, of AWS's own rules, how to put it right",
+        "By whom:   the resource's timeline in AWS Config names the calls in CloudTrail that changed it",
         "Look at:   https://eu-central-1.console.aws.amazon.com/config/home?region=eu-central-1"
         "#/rules/details?configRuleName=acme-s3-bucket-ssl-requests-only",
     ]

@@ -291,7 +291,7 @@ def test_who_has_not_confirmed_is_named_once_a_day(recorded: Recorded) -> None:
     assert mail["TopicArn"] == "arn:aws:sns:eu-central-1:123456789012:acme-notifications"
     head = "2 e-mail addresses have not confirmed their subscription, and 1 topic reaches nobody"
     assert mail["Subject"] == f"acme: {head}"
-    assert mail["Message"].startswith(
+    assert mail["Message"] == (
         f"{head}.\n\n"
         "Topic:     acme-notifications: 1 confirmed, 1 not\n"
         "           zoe@example.com\n"
@@ -299,6 +299,10 @@ def test_who_has_not_confirmed_is_named_once_a_day(recorded: Recorded) -> None:
         "#/topic/arn:aws:sns:eu-central-1:123456789012:acme-notifications\n"
         "Topic:     acme-payments-approval: 0 confirmed, 1 not - NOBODY hears this topic\n"
         "           release@example.com\n"
+        "           https://eu-central-1.console.aws.amazon.com/sns/v3/home?region=eu-central-1"
+        "#/topic/arn:aws:sns:eu-central-1:123456789012:acme-payments-approval\n"
+        "What now:  who is named here opens the link in the mail from AWS Notifications; if it no longer works, choose\n"
+        "           Request confirmation on the topic's page\n"
     )
     assert "payments@example.com" not in mail["Message"]
     assert world.counted("Topic") == {
@@ -370,6 +374,33 @@ def test_addresses_that_are_not_shown_are_counted(recorded: Recorded) -> None:
     lines = world.mails[0]["Message"].splitlines()
     assert lines[0] == "52 e-mail addresses have not confirmed their subscription."
     assert lines[lines.index("           49@example.com") + 1] == "           and 2 more"
+
+
+def test_who_is_not_subscribed_any_more_is_named_too(recorded: Recorded) -> None:
+    """SNS forgets an address after two days without an answer, and when somebody opens a mail's unsubscribe link."""
+    notify = copy.deepcopy(NOTIFY)
+    notify["addresses"] = {
+        "acme-notifications": ["platform@example.com", "Zoe@example.com", "ann@example.com"],
+        "acme-payments-approval": ["release@example.com"],
+    }
+    world = World(notify)
+    world.sns.subscriptions = {
+        "acme-notifications": [(CONFIRMED, "platform@example.com"), (PENDING, "zoe@example.com"), ("Deleted", "ann@example.com")],
+        "acme-payments-notifications": [(CONFIRMED, "payments@example.com")],
+        "acme-payments-approval": [(CONFIRMED, "release@example.com")],
+    }  # fmt: skip
+    world.sends(recorded("scheduled_event"))
+    [mail] = world.mails
+    assert (
+        mail["Subject"] == "acme: 1 e-mail address has not confirmed its subscription, and 1 address is not subscribed"
+    )
+    assert (
+        "Topic:     acme-notifications: 1 confirmed, 2 not\n"
+        "           zoe@example.com\n"
+        "           ann@example.com - not subscribed\n"
+    ) in mail["Message"]
+    assert "release@example.com" not in mail["Message"]
+    assert world.counted("Topic")["acme-notifications"] == {"SubscriptionsConfirmed": 1, "SubscriptionsPending": 2}
 
 
 def test_if_nobody_hears_the_project_a_pipelines_people_are_told_and_never_the_approvers(recorded: Recorded) -> None:

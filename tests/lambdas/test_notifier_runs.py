@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import json
 from collections.abc import Callable
@@ -14,17 +15,28 @@ from notify.worst import worst
 
 from common.strict import MalformedError
 from lambda_fakes import COMMIT, EXECUTION, model_errors, policy_document
-from notifier_world import FAILED_AT, NOW, ZOE, World, action, finding
+from notifier_world import FAILED_AT, NOTIFY, NOW, ZOE, World, action, finding
 
 Recorded = Callable[[str], Any]
 RUN_PAGE = (
     "https://eu-central-1.console.aws.amazon.com/codesuite/codepipeline/pipelines/acme-payments/executions/"
     f"{EXECUTION}/visualization?region=eu-central-1"
 )
+COMMIT_PAGE = (
+    "https://eu-central-1.console.aws.amazon.com/codesuite/codecommit/repositories/payments/commit/"
+    f"{COMMIT}?region=eu-central-1"
+)
 REPORT_PAGE = (
     "https://eu-central-1.console.aws.amazon.com/s3/object/acme-reports?region=eu-central-1"
     f"&prefix=reports/payments/{EXECUTION}/grype-image/index.html"
 )
+
+
+def changed(recorded: Recorded, name: str, **detail: str) -> Any:
+    """A recorded event with other details."""
+    event = recorded(name)
+    event["detail"] |= detail
+    return event
 
 
 def stopped_by_grype() -> World:
@@ -64,8 +76,11 @@ def test_a_failed_run_says_which_gate_and_the_worst_three(recorded: Recorded) ->
         "           CRITICAL CVE-2024-0003: Remote code execution [app/package.json]\n"
         "           HIGH CVE-2024-0002 in curl [usr/lib/libcurl.so]\n"
         "           HIGH CVE-2024-0005 in openssl\n"
+        "Means:     production goes on as it is\n"
+        "What now:  mend what blocks by a new commit, or accept it for a while: waivers in pipelines.yaml\n"
         "Pipeline:  acme-payments\n"
         f"Commit:    {COMMIT} on main of payments\n"
+        f"           {COMMIT_PAGE}\n"
         '           its message begins: "Add refunds"\n'
         f"Pushed by: {ZOE} (recorded from CodeCommit's event)\n"
         f"Run:       {RUN_PAGE}\n"
@@ -270,7 +285,7 @@ def test_a_tool_error_shows_no_findings(recorded: Recorded) -> None:
     world.codepipeline.actions = [action("Verify", "grype", "Failed")]
     world.judged("grype", "image", "tool-error", "the database is 9 days old", finding("HIGH", "CVE-1"), blocking=0)
     world.sends(recorded("codepipeline_stage_failed"))
-    assert "grype:     grype image: tool-error: the database is 9 days old\nPipeline:" in world.mails[0]["Message"]
+    assert "grype:     grype image: tool-error: the database is 9 days old\nMeans:" in world.mails[0]["Message"]
 
 
 def test_findings_that_cannot_be_read_are_no_lost_mail(recorded: Recorded) -> None:
@@ -288,7 +303,67 @@ def test_of_many_pushes_no_one_is_named(recorded: Recorded) -> None:
     for number in range(2, 13):
         world.pushed(ZOE.replace("zoe", f"other-{number}"), branch=f"b{number}", number=number)
     world.sends(recorded("codepipeline_stage_failed"))
-    assert "Pushed by: nobody certain: 12 pushes of this commit are recorded\n" in world.mails[0]["Message"]
+    assert "Pushed by: not certain: 12 pushes of this commit are recorded\n" in world.mails[0]["Message"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "what_now"),
+    [
+        ("tool-error", "this says nothing of the code: mend the scan, then choose Retry stage on the run's page"),
+        ("no-evidence", "this says nothing of the code: mend the scan, then choose Retry stage on the run's page"),
+        ("findings", "mend what blocks by a new commit, or accept it for a while: waivers in pipelines.yaml"),
+    ],
+)
+def test_what_to_do_depends_on_the_verdict(recorded: Recorded, verdict: str, what_now: str) -> None:
+    world = World()
+    world.codepipeline.actions = [action("Verify", "grype", "Failed")]
+    world.judged("grype", "image", verdict, "because", *([finding("HIGH", "x")] if verdict == "findings" else []))
+    world.sends(recorded("codepipeline_stage_failed"))
+    assert f"\nWhat now:  {what_now}\n" in world.mails[0]["Message"]
+
+
+RECORD_PAGE = (
+    "https://eu-central-1.console.aws.amazon.com/s3/object/acme-reports?region=eu-central-1"
+    f"&prefix=releases/payments/{EXECUTION}/index.html"
+)
+
+
+@pytest.mark.parametrize(
+    ("stage", "failed", "means", "has_record"),
+    [
+        ("Staging", "deploy", "production goes on as it is", False),
+        ("Production", "guard", "production goes on as it is", True),
+        (
+            "Production",
+            "deploy",
+            "production was being changed: the last release is put back if there is one; look whether it runs",
+            True,
+        ),
+    ],
+)
+def test_it_says_whether_production_has_changed(
+    recorded: Recorded, stage: str, failed: str, means: str, has_record: bool
+) -> None:
+    world = World()
+    world.codepipeline.actions = [action(stage, failed, "Failed", message="no")]
+    world.sends(changed(recorded, "codepipeline_stage_failed", stage=stage))
+    assert f"\nMeans:     {means}\n" in world.mails[0]["Message"]
+    assert (f"\nRecord:    {RECORD_PAGE}\n" in world.mails[0]["Message"]) is has_record
+
+
+def test_of_a_scan_no_production_is_mentioned(recorded: Recorded) -> None:
+    world = World()
+    world.codepipeline.actions = [action("Scan", "snyk", "Failed", message="no")]
+    world.sends(changed(recorded, "codepipeline_stage_failed", pipeline="acme-payments-scan", stage="Scan"))
+    assert "roduction" not in world.mails[0]["Message"]
+
+
+def test_a_releases_success_leads_to_its_record(recorded: Recorded) -> None:
+    notify = copy.deepcopy(NOTIFY)
+    notify["pipelines"]["payments"]["successes"] = True
+    world = World(notify)
+    world.sends(recorded("codepipeline_pipeline_succeeded"))
+    assert world.mails[0]["Message"].splitlines()[-1] == f"Record:    {RECORD_PAGE}"
 
 
 def test_what_a_verdict_repeats_of_a_report_is_no_link(recorded: Recorded) -> None:

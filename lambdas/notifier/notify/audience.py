@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Final
 
 from common import strict
-from common.contract import PIPELINE, SCHEMA
+from common.contract import LINE, PIPELINE, SCHEMA
 from common.policy import SEVERITIES
 from common.strict import MalformedError, shown
 
@@ -73,18 +73,22 @@ class Hearers:
 
 @dataclass(frozen=True)
 class Audience:
-    """``topic``: the project's. ``approvals``: topics whose subscribers are looked after, too, and never written to."""
+    """``topic``: the project's. ``approvals``: topics whose subscribers are looked after, too, and never written to.
+    ``addresses``: by topic, who should hear it."""
 
     project: str
     topic: str
     pipelines: Mapping[str, Hearers]
     approvals: tuple[str, ...]
+    addresses: Mapping[str, tuple[str, ...]]
 
     @classmethod
     def parse(cls, data: bytes) -> Audience:
         """The file in ``data``."""
         given = strict.fields(
-            strict.loads(data, "notify.json"), "notify.json", ("schema", "project", "topic", "pipelines", "approvals")
+            strict.loads(data, "notify.json"),
+            "notify.json",
+            ("schema", "project", "topic", "pipelines", "approvals", "addresses"),
         )
         strict.integer(given["schema"], "notify.json: schema", SCHEMA, SCHEMA)
         return cls(
@@ -101,6 +105,15 @@ class Audience:
             approvals=tuple(
                 strict.text(one, "approvals", _TOPIC, "a topic's name")
                 for one in strict.items(given["approvals"], "approvals")
+            ),
+            addresses=MappingProxyType(
+                {
+                    strict.text(topic, "addresses", _TOPIC, "a topic's name"): tuple(
+                        strict.text(one, f"addresses.{topic}", LINE, "an e-mail address")
+                        for one in strict.items(those, f"addresses.{topic}")
+                    )
+                    for topic, those in strict.entries(given["addresses"], "addresses").items()
+                }
             ),
         )
 

@@ -58,6 +58,7 @@ def changed(notifier: Notifier, event: Event) -> str:
                     "the rule's page says what it found and, of AWS's own rules, how to put it right" if broken else "",
                 ),
                 ("", "what else it finds today at a first look is there, and in no further mail" if first else ""),
+                ("By whom", "the resource's timeline in AWS Config names the calls in CloudTrail that changed it"),
                 ("Look at", notifier.console.config_rule(rule)),
             ],
         ),

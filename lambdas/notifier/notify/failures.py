@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Final
 
@@ -39,6 +39,7 @@ def message(
     failed = [one for one in failed if one.stage == stage]
     rows: list[tuple[str, str]] = []
     reports: list[tuple[str, str]] = []
+    verdicts: set[Verdict] = set()
     head = ""
     for one in failed[:SHOWN]:
         gates = list(_gates(notifier, name, execution, one))
@@ -51,6 +52,7 @@ def message(
                 )
             )
             rows += [("", line) for line in _worst(notifier, gate)]
+            verdicts.add(answer.verdict)
             reports.append(notifier.report(f"{gate.key}/index.html"))
             head = head or foreign(answer.summary, 80)
         if not gates:
@@ -60,14 +62,40 @@ def message(
         rows.append(("", f"{more} more action{'' if more == 1 else 's'} of this stage failed"))
     if not failed:
         rows.append(("Why", "CodePipeline names no failed action; the run's page may say more"))
-    actions = ", ".join(one.action for one in failed[:SHOWN])
-    place = f"{stage or 'an unknown stage'}{f' ({actions})' if actions else ''}"
+    actions = [one.action for one in failed]
+    named = f" ({', '.join(actions[:SHOWN])})" if actions else ""
+    place = f"{stage or 'an unknown stage'}{named}"
     again = f", attempt {attempt}" if attempt > 1 else ""
     return Message.of(
         f"{notifier.audience.project}: {name} FAILED in {place}{again}{f': {head}' if head else ''}",
         f"{name} FAILED in {place}{again}.{f' {head}.' if head else ''}",
-        [*rows, ("Pipeline", policy.name), *notifier.about(policy, execution), *reports],
+        [
+            *rows,
+            ("Means", _means(policy, stage, actions)),
+            ("What now", _what_now(verdicts)),
+            ("Pipeline", policy.name),
+            *notifier.about(policy, execution),
+            *reports,
+            *([notifier.record(name, execution)] if policy.kind == "delivery" and stage == "Production" else ()),
+        ],
     )
+
+
+def _means(policy: PipelinePolicy, stage: str, actions: Sequence[str]) -> str:
+    """Whether what people use has changed: a delivery's last action, and no other, touches production."""
+    if policy.kind != "delivery" or not stage:
+        return ""
+    if stage != "Production" or (actions and "deploy" not in actions):
+        return "production goes on as it is"
+    return "production was being changed: the last release is put back if there is one; look whether it runs"
+
+
+def _what_now(verdicts: Set[Verdict]) -> str:
+    if Verdict.FINDINGS in verdicts:
+        return "mend what blocks by a new commit, or accept it for a while: waivers in pipelines.yaml"
+    if verdicts:
+        return "this says nothing of the code: mend the scan, then choose Retry stage on the run's page"
+    return ""
 
 
 def failed_actions(notifier: Notifier, pipeline: str, execution: str, stage: str) -> list[Attempt]:

@@ -29,11 +29,12 @@ def _subscriptions(notifier: Notifier, event: Event) -> str:
     It goes to the project's topic. If nobody hears that one: to a pipeline's own topic that somebody hears. Never to
     approvers, who are asked by their pipeline alone.
     """
-    found = {topic: notifier.topics.subscribers(topic) for topic in notifier.audience.topics}
+    wanted = notifier.audience.addresses
+    found = {topic: notifier.topics.subscribers(topic, wanted.get(topic, ())) for topic in notifier.audience.topics}
     for topic, subscribers in found.items():
-        counts = {"SubscriptionsConfirmed": subscribers.confirmed, "SubscriptionsPending": len(subscribers.pending)}
+        counts = {"SubscriptionsConfirmed": subscribers.confirmed, "SubscriptionsPending": subscribers.silent}
         notifier.measure({"Topic": topic}, counts)
-    waiting = {topic: one for topic, one in found.items() if one.pending or not one.confirmed}
+    waiting = {topic: one for topic, one in found.items() if one.silent or not one.confirmed}
     if not waiting:
         return "every address has confirmed"
     hearing = [topic for topic in found if topic not in notifier.audience.approvals and found[topic].confirmed]
@@ -52,22 +53,25 @@ def _unconfirmed(notifier: Notifier, waiting: dict[str, Subscribers]) -> Message
         "1 e-mail address has not confirmed its subscription",
         "e-mail addresses have not confirmed their subscription",
     )
+    gone = _counted(
+        sum(len(one.gone) for one in waiting.values()), "1 address is not subscribed", "addresses are not subscribed"
+    )
     hear = _counted(unheard, "1 topic reaches nobody", "topics reach nobody")
-    head = ", and ".join(part for part in (confirm, hear) if part)
+    head = ", and ".join(part for part in (confirm, gone, hear) if part)
     rows = []
     for topic, one in waiting.items():
-        counted = (
-            f"{one.confirmed} confirmed, {len(one.pending)} not" if one.confirmed or one.pending else "no subscription"
-        )
+        counted = f"{one.confirmed} confirmed, {one.silent} not" if one.confirmed or one.silent else "no subscription"
         nobody = "" if one.confirmed else " - NOBODY hears this topic"
         rows.append(("Topic", f"{topic}: {counted}{nobody}"))
         rows += [("", foreign(address, 254)) for address in one.pending[:SHOWN]]
         rows.append(("", _more(len(one.pending))))
+        rows += [("", f"{foreign(address, 254)} - not subscribed") for address in one.gone[:SHOWN]]
+        rows.append(("", _more(len(one.gone))))
         rows.append(("", notifier.console.topic(notifier.topics.place.topic_arn(topic))))
     if addresses:
         open_it = "who is named here opens the link in the mail from AWS Notifications; if it no longer works, choose"
         rows += [("What now", open_it), ("", "Request confirmation on the topic's page")]
-    if not all(one.confirmed or one.pending for one in waiting.values()):
+    if any(one.gone or not (one.confirmed or one.pending) for one in waiting.values()):
         # https://aws.amazon.com/about-aws/whats-new/2023/05/amazon-sns-automatic-deletion-unconfirmed-subscriptions/
         deploy = (
             "where there is no subscription, see that pipelines.yaml names somebody, and deploy: AWS deletes one that"

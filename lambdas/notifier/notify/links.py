@@ -19,6 +19,10 @@ class Console:
         """One run of a pipeline (its name in AWS)."""
         return console.execution(self.place.region, pipeline, execution)
 
+    def commit(self, repository: str, commit: str) -> str:
+        """One commit in CodeCommit, with what it changes."""
+        return console.commit(self.place.region, repository, commit)
+
     def build(self, project: str, build: str) -> str:
         """One build; ``build``: ``<project>:<id>``."""
         path = f"codesuite/codebuild/{self.place.account}/projects/{quote(project)}/build/{quote(build, safe='')}"

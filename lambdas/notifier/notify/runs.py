@@ -33,6 +33,14 @@ _ENDS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 
+# The events say nothing of it.
+_WHO: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "STOPPED": "CloudTrail's event StopPipelineExecution says it",
+        "CANCELED": "CloudTrail's event UpdatePipeline says who changed it",
+    }
+)
+
 
 def pipeline_ended(notifier: Notifier, event: Event) -> str:
     """A run has ended, whichever way."""
@@ -73,7 +81,13 @@ def _ended(notifier: Notifier, name: str, policy: PipelinePolicy, event: Event, 
     return Message.of(
         f"{notifier.audience.project}: {name} {end.split(':')[0]}",
         f"{name} {end}.",
-        [("Why", f'"{why}"' if why else ""), ("Pipeline", policy.name), *notifier.about(policy, _execution(event))],
+        [
+            ("Why", f'"{why}"' if why else ""),
+            ("By whom", _WHO.get(state, "")),
+            ("Pipeline", policy.name),
+            *notifier.about(policy, _execution(event)),
+            *([notifier.record(name, _execution(event))] if state == "SUCCEEDED" and policy.kind == "delivery" else ()),
+        ],
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from common import releases
 from common.policy import PipelinePolicy, Policy
 from common.pushes import Push, folder
 from common.strict import MalformedError
@@ -71,6 +72,7 @@ class Notifier:
         commit = f"{found.commit or 'not known'} on {foreign(branch, 100) or 'a branch that is not known'}"
         return [
             ("Commit", f"{commit} of {policy.repository}"),
+            ("", self.console.commit(policy.repository, found.commit) if found.commit else ""),
             ("", f'its message begins: "{foreign(begins, 72)}"' if begins else ""),
             self._by_whom(policy, found, branch),
             ("Run", self.console.execution(policy.name, execution)),
@@ -80,21 +82,25 @@ class Notifier:
         """The row that links to an object in the reports bucket."""
         return "Report", self.console.object(self.store.bucket, key)
 
+    def record(self, pipeline: str, execution: str) -> tuple[str, str]:
+        """The row that links to the release's record. ``pipeline``: its name in pipelines.yaml."""
+        return "Record", self.console.object(self.store.bucket, f"{releases.folder(pipeline, execution)}/index.html")
+
     def _by_whom(self, policy: PipelinePolicy, execution: Execution, branch: str) -> tuple[str, str]:
         """Who pushed, by CodeCommit's own word. A commit's author is what its author wrote there: not asked."""
-        pusher = self._pusher(policy.repository, execution.commit, branch)
+        pushes = self._pushes(policy.repository, execution.commit)
+        if len(pushes) > PUSHES_READ:  # they stand in no order: whoever is read first may be the wrong one
+            return "Pushed by", f"not certain: {len(pushes)} pushes of this commit are recorded"
+        pusher = self._pusher(pushes, execution.commit, branch)
         if pusher:
             return "Pushed by", pusher
         return "Started by", f"{foreign(execution.trigger, 250) or 'nobody known'} (CodePipeline's trigger)"
 
-    def _pusher(self, repository: str, commit: str, branch: str) -> str:
-        """What the mail says of who pushed. The importer records pushes where a delivery separates duties; elsewhere this function
-        may not look for any."""
-        if not commit or not self._recorded(repository):
-            return ""
-        keys = self.store.keys(folder(repository, commit))
-        if len(keys) > PUSHES_READ:  # they stand in no order: whoever is read first may be the wrong one
-            return f"nobody certain: {len(keys)} pushes of this commit are recorded"
+    def _pushes(self, repository: str, commit: str) -> list[str]:
+        """The importer records pushes where a delivery separates duties; elsewhere this function may not look for any."""
+        return self.store.keys(folder(repository, commit)) if commit and self._recorded(repository) else []
+
+    def _pusher(self, keys: Iterable[str], commit: str, branch: str) -> str:
         pushes = [self._push(key) for key in keys]
         here = [push for push in pushes if push and push.branch == branch and push.commit == commit]
         if not here:

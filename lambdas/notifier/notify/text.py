@@ -15,7 +15,7 @@ SUBJECT_LIMIT: Final = 99
 # SNS takes 262,144 bytes; a mail that is read at night has a page.
 BODY_LIMIT: Final = 8_000
 LINE_LIMIT: Final = 1000
-_KEPT: Final = 8  # lines at the end that are never left out
+_KEPT: Final = 12  # lines at the end that are never left out
 _LABEL: Final = 10  # width of the first column
 # What mail clients make a link of, whatever stands before it.
 _LINKS: Final = re.compile(r":(?=//)|(?<=www)\.", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -24,10 +24,20 @@ class Sns(Protocol):
 
 @dataclass(frozen=True)
 class Subscribers:
-    """Of one topic: how many have confirmed, and the addresses of those who have not."""
+    """Of one topic: how many have confirmed, the addresses of those who have not, and those of whom SNS knows nothing.
+
+    ``gone``: two days without an answer end a subscription, and so does the link at the end of each of its mails, whoever opens it.
+    https://docs.aws.amazon.com/sns/latest/dg/sns-delete-subscription-topic.html
+    """
 
     confirmed: int
     pending: tuple[str, ...]
+    gone: tuple[str, ...] = ()
+
+    @property
+    def silent(self) -> int:
+        """How many should hear and do not."""
+        return len(self.pending) + len(self.gone)
 
 
 @dataclass(frozen=True)
@@ -41,9 +51,9 @@ class Topics:
         """Sends it to everybody who has confirmed."""
         self.sns.publish(TopicArn=self.place.topic_arn(topic), Subject=message.subject, Message=message.body)
 
-    def subscribers(self, topic: str) -> Subscribers:
-        """Instead of an ARN, a subscription that waits has the word PendingConfirmation."""
-        confirmed, pending = 0, []
+    def subscribers(self, topic: str, wanted: Iterable[str]) -> Subscribers:
+        """Instead of an ARN, a subscription that waits has the word PendingConfirmation. ``wanted``: who should hear."""
+        confirmed, pending, known = 0, [], set()
         more: dict[str, str] = {}
         for _ in range(PAGE_LIMIT):
             page = self.sns.list_subscriptions_by_topic(TopicArn=self.place.topic_arn(topic), **more)
@@ -52,7 +62,11 @@ class Topics:
                     confirmed += 1
                 elif one["SubscriptionArn"] == "PendingConfirmation":
                     pending.append(str(one["Endpoint"]))
+                else:
+                    continue
+                known.add(str(one["Endpoint"]).lower())
             if not page.get("NextToken"):
                 break
             more = {"NextToken": str(page["NextToken"])}
-        return Subscribers(confirmed, tuple(sorted(pending)))
+        gone = sorted(one for one in wanted if one.lower() not in known)
+        return Subscribers(confirmed, tuple(sorted(pending)), tuple(gone))

@@ -21,12 +21,6 @@ STOPPED, SUPERSEDED, CANCELLED, UNPROVEN = "stopped", "superseded", "cancelled",
 OPEN: Final = frozenset({ASKED, APPROVED})
 
 
-def folder(pipeline: str, execution: str) -> str:
-    """Where in the reports bucket the record stands; only this function's role may write there. modules/release_record.py
-    composes the same for the approval's link. ``pipeline``: its name in pipelines.yaml."""
-    return f"releases/{pipeline}/{execution}"
-
-
 def stamp(moment: datetime | None) -> str:
     """A time for the record."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""

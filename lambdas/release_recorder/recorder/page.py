@@ -12,8 +12,9 @@ from typing import Final
 from common import console
 from common.clip import one_line
 from common.page_style import CSS
+from common.releases import folder
 from recorder import model
-from recorder.model import Evidence, File, Release, Stage, folder
+from recorder.model import Evidence, File, Release, Stage
 
 LINE: Final = 2000
 _MORE_CSS: Final = """

@@ -11,13 +11,13 @@ from common import strict
 from common.contract import AN_EXECUTION, EXECUTION, PIPELINE, SCHEMA
 from common.executions import Attempt
 from common.policy import AWS_NAME, PipelinePolicy, Policy
-from common.releases import Current, current_key
+from common.releases import Current, current_key, folder
 from common.strict import MalformedError, shown
 from recorder import evidence, release
 from recorder.current import follow
 from recorder.evidence import Records
 from recorder.executions import State
-from recorder.model import RELEASED, Release, folder
+from recorder.model import RELEASED, Release
 from recorder.page import render
 from recorder.release import Found
 from recorder.store import ConflictError
