@@ -5,13 +5,17 @@ https://docs.aws.amazon.com/codepipeline/latest/APIReference/API_ListActionExecu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from common.strict import MalformedError
 
+# What each release has to have behind it; modules/stages.py makes the actions.
+APPROVE: Final = ("Staging", "approve")
+GUARD: Final = ("Production", "guard")
+DEPLOY: Final = ("Production", "deploy")
 PAGE_LIMIT = 20  # of 100 actions each: an execution has about 20, and each retry of a stage adds a few
 
 
@@ -62,6 +66,22 @@ class PipelineExecutions:
                 return tuple(found)
             request["nextToken"] = page["nextToken"]
         raise MalformedError(f"{pipeline}: execution {execution} has more than {PAGE_LIMIT} pages of actions")
+
+
+def latest(attempts: Sequence[Attempt], place: tuple[str, str]) -> Attempt | None:
+    """The latest run of an action; None if it has not run. ``MalformedError`` if that cannot be told."""
+    runs = [one for one in attempts if (one.stage, one.action) == place]
+    starts = [one.started for one in runs if one.started]
+    if len(starts) < len(runs):
+        raise MalformedError(f"CodePipeline does not say when {'/'.join(place)} ran")
+    return next((one for one in runs if one.started == max(starts)), None)
+
+
+def unproven(attempts: Sequence[Attempt]) -> list[str]:
+    """What has not succeeded of that without which nothing is a release, whatever CodePipeline calls the execution: somebody may
+    have changed the pipeline. ``MalformedError`` if it cannot be told."""
+    runs = {place: latest(attempts, place) for place in (APPROVE, GUARD, DEPLOY)}
+    return ["/".join(place) for place, run in runs.items() if run is None or run.status != "Succeeded"]
 
 
 def _attempt(detail: Mapping[str, Any], execution: str) -> Attempt:

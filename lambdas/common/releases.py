@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Final
 
 from common import strict
-from common.contract import AN_EXECUTION, DIGEST, EXECUTION, PIPELINE, SCHEMA
+from common.contract import A_COMMIT, AN_EXECUTION, COMMIT, DIGEST, EXECUTION, PIPELINE, SCHEMA
 from common.strict import MalformedError
 
 ASKED_LIMIT: Final = 50  # one is asked at a time; more are left over from ends that nobody has heard of
@@ -35,19 +35,22 @@ def current_key(pipeline: str) -> str:
 
 @dataclass(frozen=True)
 class Image:
-    """An image of one execution. ``since``: when it was deployed to production, or asked about (UTC, so that text sorts)."""
+    """An image of one execution. ``commit``: it may be in production for longer than CodePipeline knows the execution.
+    ``since``: when it was deployed to production, or asked about (UTC, so that text sorts)."""
 
     execution: str
     digest: str
+    commit: str
     since: str
 
     @classmethod
     def parse(cls, document: object, where: str) -> Image:
         """One entry."""
-        given = strict.fields(document, where, ("execution", "digest", "since"))
+        given = strict.fields(document, where, ("execution", "digest", "commit", "since"))
         return cls(
             execution=strict.text(given["execution"], f"{where}.execution", EXECUTION, AN_EXECUTION),
             digest=strict.text(given["digest"], f"{where}.digest", DIGEST, "an image digest (sha256:...)"),
+            commit=strict.text(given["commit"], f"{where}.commit", COMMIT, A_COMMIT),
             since=strict.text(given["since"], f"{where}.since", _TIME, "a time in UTC"),
         )
 

@@ -383,7 +383,7 @@ def test_a_failed_run_is_told_once_in_words(applied: Any, listening: Callable[[]
     """Its stage's event comes and its pipeline's, each twice: the mail is one. Shown as it arrives. The stage's comes first, as the
     stand-in's run has no failed action that a pipeline's event would find."""
     execution = str(uuid.uuid4())
-    send(applied, run("acme-payments", "pipeline_succeeded", **{"execution-id": str(uuid.uuid4())}))
+    send(applied, run("acme-python-libraries", "pipeline_succeeded", **{"execution-id": str(uuid.uuid4())}))
     send(applied, run("somebody-else", **{"execution-id": execution}))
     for _ in range(2):
         send(applied, run("acme-payments", "stage_failed", **{"execution-id": execution}))
@@ -406,6 +406,15 @@ def test_a_failed_run_is_told_once_in_words(applied: Any, listening: Callable[[]
         Bucket="acme-reports-123456789012-eu-central-1", Prefix=f"notified/payments/{execution}/failed"
     )["Contents"]
     assert told["Key"].endswith("/failed-1.json")
+
+
+def test_a_success_that_lacks_what_makes_a_release_is_told(
+    applied: Any, listening: Callable[[], list[dict[str, str]]]
+) -> None:
+    """Of every execution the stand-in says that the guard of production still runs."""
+    send(applied, run("acme-payments", "pipeline_succeeded", **{"execution-id": str(uuid.uuid4())}))
+    [mail] = patient(listening)
+    assert mail["Subject"] == "acme: payments reached its end WITHOUT Production/guard and Production/deploy"
 
 
 def test_a_build_by_hand_is_told(applied: Any, listening: Callable[[], list[dict[str, str]]]) -> None:

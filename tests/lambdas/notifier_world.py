@@ -117,6 +117,7 @@ class Sns:
     subscriptions: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     faults: list[Exception] = field(default_factory=list)
     page: int = 100
+    gone: set[str] = field(default_factory=set)  # topics that somebody has deleted
 
     def publish(self, **message: str) -> Mapping[str, Any]:
         if self.faults:
@@ -125,6 +126,8 @@ class Sns:
         return {"MessageId": str(len(self.sent))}
 
     def list_subscriptions_by_topic(self, *, TopicArn: str, NextToken: str = "0") -> Mapping[str, Any]:
+        if TopicArn.rpartition(":")[2] in self.gone:
+            raise s3_error("NotFound", "ListSubscriptionsByTopic")
         found, first = self.subscriptions.get(TopicArn.rpartition(":")[2], []), int(NextToken)
         listed = [
             {"SubscriptionArn": arn, "Endpoint": address, "Protocol": "email", "TopicArn": TopicArn, "Owner": "1"}
@@ -169,8 +172,11 @@ class CodePipeline:
     branch: str = "feature/refunds"
     shown_after: int = 0
     page: int = 100
+    forgotten: str = ""  # the code by which it says that it knows no such execution
 
     def get_pipeline_execution(self, *, pipelineName: str, pipelineExecutionId: str) -> Mapping[str, Any]:
+        if self.forgotten:
+            raise s3_error(self.forgotten, "GetPipelineExecution")
         return {
             "pipelineExecution": {
                 "pipelineName": pipelineName,
@@ -283,7 +289,7 @@ class World:
         self, released: str | None = None, *asked: str, execution: str = EXECUTION, data: bytes | None = None
     ) -> None:
         """What the recorder keeps: the digest that is ``released``, by ``execution``, and those that are asked about."""
-        image = {"execution": execution, "digest": released, "since": "2026-03-01T10:00:00Z"}
+        image = {"execution": execution, "digest": released, "since": "2026-03-01T10:00:00Z", "commit": COMMIT}
         current = {
             "schema": 1,
             "pipeline": "payments",

@@ -76,7 +76,7 @@ SPEAK_TO_AWS: dict[str, set[str]] = {
     "image_sealer": {"handler"},
     "pipeline_starter": {"handler"},
     "plan_review": {"handler", "comments", "store"},
-    "notifier": {"root"},
+    "notifier": {"root", "executions", "topics"},
     "common": {"objects"},
 }
 

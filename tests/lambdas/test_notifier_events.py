@@ -11,8 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.strict import MalformedError
-from lambda_fakes import EXECUTION, OTHER_EXECUTION, model_errors, policy_document
-from notifier_world import DIGEST, NOTIFY, NOW, World
+from lambda_fakes import COMMIT, EXECUTION, OTHER_EXECUTION, model_errors, policy_document
+from notifier_world import DIGEST, NOTIFY, NOW, ZOE, World
 
 Recorded = Callable[[str], Any]
 PENDING = "PendingConfirmation"
@@ -274,6 +274,31 @@ def test_a_finding_that_is_closed_or_of_a_machine_is_not_told(recorded: Recorded
     assert world.mails == []
 
 
+@pytest.mark.parametrize("code", ["PipelineExecutionNotFoundException", "PipelineNotFoundException"])
+def test_a_release_that_codepipeline_has_forgotten_is_told_of_all_the_same(recorded: Recorded, code: str) -> None:
+    """It keeps a year of history, and none of a pipeline that was made anew; an image may be in production for longer."""
+    world = World()
+    world.stands(DIGEST)
+    world.pushed()
+    world.codepipeline.forgotten = code
+    world.sends(scan(recorded, CRITICAL=1))
+    [mail] = world.mails
+    assert f"Commit:    {COMMIT} on main of payments\n" in mail["Message"]
+    assert f"Pushed by: {ZOE} (recorded from CodeCommit's event)\n" in mail["Message"]
+
+
+def test_what_codepipeline_does_not_answer_comes_again(recorded: Recorded) -> None:
+    world = World()
+    world.stands(DIGEST)
+    world.codepipeline.forgotten = "ThrottlingException"
+    with pytest.raises(ClientError, match="ThrottlingException"):
+        world.sends(scan(recorded, CRITICAL=1))
+    world.codepipeline.forgotten = ""
+    world.clock.now += timedelta(minutes=1)
+    world.sends(scan(recorded, CRITICAL=1))
+    assert len(world.mails) == 1
+
+
 # --- every hour ---------------------------------------------------------------------------------------------------
 
 
@@ -401,6 +426,23 @@ def test_who_is_not_subscribed_any_more_is_named_too(recorded: Recorded) -> None
     ) in mail["Message"]
     assert "release@example.com" not in mail["Message"]
     assert world.counted("Topic")["acme-notifications"] == {"SubscriptionsConfirmed": 1, "SubscriptionsPending": 2}
+
+
+def test_a_topic_that_somebody_has_deleted_reaches_nobody_and_the_others_are_looked_at(recorded: Recorded) -> None:
+    notify = copy.deepcopy(NOTIFY)
+    notify["addresses"] = {"acme-payments-notifications": ["payments@example.com"]}
+    world = World(notify, policy=waiving(TODAY + timedelta(days=3)))
+    heard(world)
+    world.sns.gone = {"acme-payments-notifications"}
+    world.sends(recorded("scheduled_event"))
+    first, second = world.mails
+    assert first["Subject"] == "acme: 1 address hears nothing, and 1 topic reaches nobody"
+    assert "payments@example.com is not subscribed (any more)\n" in first["Message"]
+    assert second["Subject"] == "acme: 1 waiver ends on 2026-03-04"
+    assert world.counted("Topic")["acme-payments-notifications"] == {
+        "SubscriptionsConfirmed": 0, "SubscriptionsPending": 1,
+    }  # fmt: skip
+    assert world.counted("Topic")["acme-notifications"] == {"SubscriptionsConfirmed": 1, "SubscriptionsPending": 0}
 
 
 def test_if_nobody_hears_the_project_a_pipelines_people_are_told_and_never_the_approvers(recorded: Recorded) -> None:

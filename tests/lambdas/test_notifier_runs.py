@@ -358,11 +358,63 @@ def test_of_a_scan_no_production_is_mentioned(recorded: Recorded) -> None:
     assert "roduction" not in world.mails[0]["Message"]
 
 
+PROVEN = [("Staging", "approve"), ("Production", "guard"), ("Production", "deploy")]
+
+
+def proven(world: World, *but: tuple[str, str]) -> None:
+    """A release that went the whole way, without the runs of ``but``."""
+    world.codepipeline.actions = [action(*place) for place in PROVEN if place not in but]
+
+
+@pytest.mark.parametrize("lacking", PROVEN)
+def test_a_success_without_approval_guard_or_deployment_is_told_whoever_asked(
+    recorded: Recorded, lacking: tuple[str, str]
+) -> None:
+    """Somebody has changed the pipeline: its record says unproven, and nobody would look there."""
+    world = World()
+    proven(world, lacking)
+    for _ in range(2):
+        world.sends(recorded("codepipeline_pipeline_succeeded"))
+    [mail] = world.mails
+    place = "/".join(lacking)
+    assert mail["Subject"] == f"acme: payments reached its end WITHOUT {place}"
+    assert mail["Message"].splitlines()[:5] == [
+        f"payments reached its end WITHOUT {place}.",
+        "",
+        "Means:     production may run what nobody has approved or checked: the pipeline is not as it was deployed",
+        "What now:  terraform plan in its stack shows what was changed, terraform apply brings it back",
+        "By whom:   CloudTrail's event UpdatePipeline says who changed it",
+    ]
+    assert mail["Message"].splitlines()[-1] == f"Record:    {RECORD_PAGE}"
+    assert world.counted("Pipeline")["payments"]["RunsSucceeded"] == 1
+
+
+def test_an_approval_that_failed_before_it_was_given_is_one(recorded: Recorded) -> None:
+    world = World()
+    proven(world)
+    world.codepipeline.actions.append(action("Staging", "approve", "Failed", at=FAILED_AT - timedelta(minutes=5)))
+    world.sends(recorded("codepipeline_pipeline_succeeded"))
+    assert world.mails == []
+    world.codepipeline.actions.append(action("Production", "guard", "Failed", at=FAILED_AT + timedelta(minutes=5)))
+    world.sends(recorded("codepipeline_pipeline_succeeded"))
+    assert [mail["Subject"] for mail in world.mails] == ["acme: payments reached its end WITHOUT Production/guard"]
+
+
+def test_a_list_that_is_behind_a_success_is_waited_for(recorded: Recorded) -> None:
+    world = World()
+    proven(world)
+    world.codepipeline.shown_after = 3
+    world.sends(recorded("codepipeline_pipeline_succeeded"))
+    assert (world.mails, world.clock.waited) == ([], 7.0)
+
+
 def test_a_releases_success_leads_to_its_record(recorded: Recorded) -> None:
     notify = copy.deepcopy(NOTIFY)
     notify["pipelines"]["payments"]["successes"] = True
     world = World(notify)
+    proven(world)
     world.sends(recorded("codepipeline_pipeline_succeeded"))
+    assert world.mails[0]["Subject"] == "acme: payments went through"
     assert world.mails[0]["Message"].splitlines()[-1] == f"Record:    {RECORD_PAGE}"
 
 
@@ -463,6 +515,7 @@ def test_a_canceled_run_is_told(recorded: Recorded) -> None:
 
 def test_a_success_is_told_to_who_asked(recorded: Recorded) -> None:
     world = World()
+    proven(world)
     event = recorded("codepipeline_pipeline_succeeded")
     world.sends(event)
     assert world.mails == []

@@ -12,7 +12,7 @@ import pytest
 import notifier_world
 from common.releases import ASKED_LIMIT, Current, Image, current_key
 from common.strict import MalformedError
-from lambda_fakes import EXECUTION, OTHER_EXECUTION
+from lambda_fakes import COMMIT, EXECUTION, OTHER_EXECUTION
 from notifier_world import action
 from recorder.service import NotRecordedError
 from recorder_world import (
@@ -35,7 +35,7 @@ from s3_fake import s3_error
 Recorded = Callable[[str], Any]
 NEWER = f"sha256:{'e' * 64}"
 THIRD = "11111111-7a4d-4e0b-9c55-0d1e2f3a4b5c"
-MINE = {"execution": EXECUTION, "digest": DIGEST}
+MINE = {"execution": EXECUTION, "digest": DIGEST, "commit": COMMIT}
 
 
 class Executions(World):
@@ -261,7 +261,7 @@ def test_the_list_of_the_asked_has_an_end() -> None:
     current = Current("payments")
     for number in range(ASKED_LIMIT + 5):
         since = f"2026-11-22T12:00:{number:02}Z"
-        current = current.asking(Image(f"{number:08}{EXECUTION[8:]}", DIGEST, since))
+        current = current.asking(Image(f"{number:08}{EXECUTION[8:]}", DIGEST, COMMIT, since))
     assert [one.since[-3:] for one in current.asked] == [f"{number:02}Z" for number in range(5, ASKED_LIMIT + 5)]
     assert len(current.as_bytes()) < 64 * 1024
 
@@ -270,6 +270,7 @@ def test_the_list_of_the_asked_has_an_end() -> None:
     "change",
     [
         {"schema": 2}, {"pipeline": "shop"}, {"released": {}}, {"released": {**MINE, "since": "yesterday"}},
+        {"released": {**MINE, "commit": "main", "since": "2026-11-22T12:45:00Z"}},
         {"released": {**MINE, "digest": "latest", "since": "2026-11-22T12:45:00Z"}}, {"asked": None}, {"asked": [None]},
         {"released": {**MINE, "execution": "../x", "since": "2026-11-22T12:45:00Z"}}, {"more": 1},
     ],

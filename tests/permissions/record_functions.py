@@ -274,8 +274,11 @@ def notifier() -> Iterator[tuple[Any, Context]]:
         push = guard_world.push() | {"repository": of["repository"]}
         world.bucket.put(f"pushes/{of['repository']}/{COMMIT}/{guard_world.EVENT}.json", json.dumps(push).encode())
         named = {"pipeline": of["name"], "execution-id": execution}
-        for name in ("codepipeline_stage_failed", "codepipeline_pipeline_failed", "codepipeline_pipeline_succeeded"):
+        for name in ("codepipeline_stage_failed", "codepipeline_pipeline_failed"):
             yield event(name, **named), Context()
+        whole = (("Staging", "approve"), ("Production", "guard"), ("Production", "deploy"))
+        world.codepipeline.actions = [notifier_world.action(*place, execution=execution) for place in whole]
+        yield event("codepipeline_pipeline_succeeded", **named), Context()
     for registry in given["registries"]:
         image = {"repository-name": registry, "image-digest": notifier_world.DIGEST}
         pipeline = next(name for name, one in policy["pipelines"].items() if one["registry"] == registry)

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 
+from botocore.exceptions import ClientError
+
 from common.contract import COMMIT, LINE
-from common.executions import Attempt, PipelineExecutions
+from common.executions import Attempt, PipelineExecutions, unproven
 
 _EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FORGOTTEN: Final = frozenset({"PipelineExecutionNotFoundException", "PipelineNotFoundException"})
 _SOURCE: Final = "Source"  # the source action's output artifact in every pipeline
 
 
@@ -42,8 +45,14 @@ class Executions:
     codepipeline: CodePipeline
 
     def describe(self, pipeline: str, execution: str) -> Execution:
-        """What it is of."""
-        answer = self.codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
+        """What it is of; nothing is said of one that CodePipeline does not know any more: it keeps a year of them, and none of a
+        pipeline that was made anew. https://docs.aws.amazon.com/codepipeline/latest/userguide/executions-view-history.html"""
+        try:
+            answer = self.codepipeline.get_pipeline_execution(pipelineName=pipeline, pipelineExecutionId=execution)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _FORGOTTEN:
+                return Execution()
+            raise
         found: Mapping[str, Any] = answer["pipelineExecution"]
         revisions: list[Mapping[str, Any]] = found.get("artifactRevisions", [])
         source = next((one for one in revisions if one.get("name") == _SOURCE), {})
@@ -59,6 +68,10 @@ class Executions:
             branch=branch if LINE.fullmatch(branch) and branch != "none" else "",
             trigger=" ".join(str(trigger.get(name, "")) for name in ("triggerType", "triggerDetail")).strip(),
         )
+
+    def unproven(self, pipeline: str, execution: str) -> list[str]:
+        """What has not succeeded of that without which nothing is a release."""
+        return unproven(PipelineExecutions(self.codepipeline).attempts(pipeline, execution))
 
     def failed(self, pipeline: str, execution: str) -> tuple[Attempt, ...]:
         """Actions whose latest run has failed, the earliest first."""

@@ -79,10 +79,11 @@ def finding(notifier: Notifier, event: Event) -> str:
 
 @dataclass(frozen=True)
 class _Use:
-    """What an image is to people. ``execution``: "" if it is not known. ``image``, ``headline``, ``what_now``: words of the
+    """What an image is to people. ``execution`` and ``commit``: "" if they are not known. ``image``, ``headline``, ``what_now``: words of the
     message; ``perhaps``: why it is not known."""
 
     execution: str
+    commit: str
     image: str
     headline: str
     what_now: str
@@ -97,6 +98,7 @@ def _use(notifier: Notifier, name: str, digest: str) -> _Use | None:
     except MalformedError as error:
         return _Use(
             "",
+            "",
             f"an image of {name}",
             f"An image that {name} has built, released perhaps, has findings now",
             f"look at the run that was released last, and put {current_key(name)} right (docs/records.md)",
@@ -105,6 +107,7 @@ def _use(notifier: Notifier, name: str, digest: str) -> _Use | None:
     if current.released and current.released.digest == digest:
         return _Use(
             current.released.execution,
+            current.released.commit,
             f"the released image of {name}",
             f"What {name} has released has findings now",
             "mend it by a new commit; production goes on as it is until then",
@@ -113,6 +116,7 @@ def _use(notifier: Notifier, name: str, digest: str) -> _Use | None:
     if asked:
         return _Use(
             asked[-1].execution,
+            asked[-1].commit,
             f"the image that {name} asks to release",
             f"The image that {name} asks to release has findings now, which its gates have not seen",
             "who approves it should know; production takes it if they approve",
@@ -140,7 +144,7 @@ def _tell(
                 ("Image", f"{registry}@{digest}"),
                 ("Not sure", use.perhaps),
                 ("What now", use.what_now),
-                *(notifier.about(policy, use.execution) if use.execution else ()),
+                *(notifier.about(policy, use.execution, use.commit) if use.execution else ()),
                 ("Scan", notifier.console.image(registry, digest)),
             ],
         ),

@@ -10,7 +10,7 @@ when the failed action began, its other ends by their own time.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
@@ -24,6 +24,7 @@ from notify.executions import began
 from notify.service import Notifier, execution_key
 from notify.text import Message, foreign
 
+PAUSES: Final = (0.0, 1.0, 2.0, 4.0)  # seconds before each look
 STATES: Final = ("FAILED", "STOPPED", "CANCELED", "SUCCEEDED")
 _ENDS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -52,10 +53,47 @@ def pipeline_ended(notifier: Notifier, event: Event) -> str:
     notifier.count_once(execution_key(name, execution, f"counted-{mark}"), event, {"Pipeline": name}, counts)
     if state == "FAILED":
         return _tell_failure(notifier, event, "")
+    if state == "SUCCEEDED" and policy.kind == "delivery":
+        missing = _unproven(notifier, policy, execution)
+        if missing:
+            where = execution_key(name, execution, f"unproven-{mark}")
+            return notifier.tell_once(
+                where, event, hearers.topic, lambda: _unproven_message(notifier, name, policy, execution, missing)
+            )
     if state == "SUCCEEDED" and not hearers.successes:
         return f"{name}: {execution} went through; nobody asked to be told"
     where = execution_key(name, execution, f"{state.lower()}-{mark}")
     return notifier.tell_once(where, event, hearers.topic, lambda: _ended(notifier, name, policy, event, state))
+
+
+def _unproven(notifier: Notifier, policy: PipelinePolicy, execution: str) -> list[str]:
+    """What a success lacks to be a release; CodePipeline's list may be some seconds behind its event."""
+    missing: list[str] = []
+    for pause in PAUSES:
+        if pause:
+            notifier.ledger.wait(pause)
+        missing = notifier.executions.unproven(policy.name, execution)
+        if not missing:
+            break
+    return missing
+
+
+def _unproven_message(
+    notifier: Notifier, name: str, policy: PipelinePolicy, execution: str, missing: Sequence[str]
+) -> Message:  # fmt: skip
+    said = f"{name} reached its end WITHOUT {' and '.join(missing)}"
+    return Message.of(
+        f"{notifier.audience.project}: {said}",
+        f"{said}.",
+        [
+            ("Means", "production may run what nobody has approved or checked: the pipeline is not as it was deployed"),
+            ("What now", "terraform plan in its stack shows what was changed, terraform apply brings it back"),
+            ("By whom", _WHO["CANCELED"]),
+            ("Pipeline", policy.name),
+            *notifier.about(policy, execution),
+            notifier.record(name, execution),
+        ],
+    )
 
 
 def stage_failed(notifier: Notifier, event: Event) -> str:

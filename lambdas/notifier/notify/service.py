@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import releases
@@ -64,9 +64,10 @@ class Notifier:
         """Adds to the metrics."""
         self.count(embedded(self.namespace, dimensions, values, self.clock()))
 
-    def about(self, policy: PipelinePolicy, execution: str) -> list[tuple[str, str]]:
-        """Rows of a message: which commit, by whom, and where to look."""
+    def about(self, policy: PipelinePolicy, execution: str, commit_known: str = "") -> list[tuple[str, str]]:
+        """Rows of a message: which commit, by whom, and where to look. ``commit_known``: in case CodePipeline says none."""
         found = self.executions.describe(policy.name, execution)
+        found = replace(found, commit=found.commit or commit_known)
         branch = policy.branch or found.branch
         begins = found.words.strip().partition("\n")[0].strip()
         commit = f"{found.commit or 'not known'} on {foreign(branch, 100) or 'a branch that is not known'}"

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from botocore.exceptions import ClientError
+
 from notify.audience import Place
 from notify.text import Message
 
@@ -52,11 +54,17 @@ class Topics:
         self.sns.publish(TopicArn=self.place.topic_arn(topic), Subject=message.subject, Message=message.body)
 
     def subscribers(self, topic: str, wanted: Iterable[str]) -> Subscribers:
-        """Instead of an ARN, a subscription that waits has the word PendingConfirmation. ``wanted``: who should hear."""
+        """Instead of an ARN, a subscription that waits has the word PendingConfirmation. ``wanted``: who should hear. A topic that
+        somebody has deleted has no subscribers: it must not keep the others from being looked at."""
         confirmed, pending, known = 0, [], set()
         more: dict[str, str] = {}
         for _ in range(PAGE_LIMIT):
-            page = self.sns.list_subscriptions_by_topic(TopicArn=self.place.topic_arn(topic), **more)
+            try:
+                page = self.sns.list_subscriptions_by_topic(TopicArn=self.place.topic_arn(topic), **more)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") == "NotFound":
+                    break
+                raise
             for one in page["Subscriptions"]:
                 if str(one["SubscriptionArn"]).startswith("arn:"):
                     confirmed += 1

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from common.executions import DEPLOY
 from common.releases import Current, Image
 from recorder.model import OPEN, Ran, Release
-from recorder.release import DEPLOY, RECORD
+from recorder.release import RECORD
 
 
 def follow(current: Current, made: Release) -> Current:
@@ -17,9 +18,9 @@ def follow(current: Current, made: Release) -> Current:
     deployed = max((one.ended for one in _runs(made, DEPLOY) if one.status == "Succeeded"), default="")
     after = current.without(made.execution)
     if deployed:
-        after = after.releasing(Image(made.execution, made.digest, deployed), asked)
+        after = after.releasing(Image(made.execution, made.digest, made.commit, deployed), asked)
     if made.outcome in OPEN and asked:
-        after = after.asking(Image(made.execution, made.digest, asked))
+        after = after.asking(Image(made.execution, made.digest, made.commit, asked))
     return after
 
 

@@ -12,7 +12,7 @@ from typing import Final
 
 from common.clip import one_line
 from common.contract import DIGEST, SHA256
-from common.executions import Attempt
+from common.executions import APPROVE, DEPLOY, Attempt, latest, unproven
 from common.policy import GATES, PipelinePolicy
 from common.strict import MalformedError, clean
 from recorder import model
@@ -30,9 +30,7 @@ _ENDS: Final = {
 _RUNNING: Final = frozenset({"InProgress", "Stopping"})
 _SUCCEEDED: Final = "Succeeded"
 _SOURCE, _SEAL = ("Source", "Source"), ("Build", "seal")
-_APPROVE: Final = ("Staging", "approve")
 RECORD: Final = ("Staging", "record")
-DEPLOY: Final = ("Production", "deploy")
 _GUARD: Final = "guard"
 TEXT: Final = 2000
 
@@ -100,25 +98,14 @@ def build(
     )
 
 
-def latest(attempts: Sequence[Attempt], place: tuple[str, str]) -> Attempt | None:
-    """The latest run of an action; None if it has not run. ``MalformedError`` if that cannot be told."""
-    runs = [one for one in attempts if (one.stage, one.action) == place]
-    starts = [one.started for one in runs if one.started]
-    if len(starts) < len(runs):
-        raise MalformedError(f"CodePipeline does not say when {'/'.join(place)} ran")
-    return next((one for one in runs if one.started == max(starts)), None)
-
-
 def _outcome(state: State, attempts: Sequence[Attempt]) -> tuple[str, str]:
-    approve, deploy = latest(attempts, _APPROVE), latest(attempts, DEPLOY)
+    approve = latest(attempts, APPROVE)
     if running(state):
         approved = approve is not None and approve.status == _SUCCEEDED
         return (model.APPROVED if approved else model.ASKED), ""
     outcome = _ENDS[state.status]
-    guard = latest(attempts, ("Production", _GUARD))
     if outcome == model.RELEASED:
-        done = {"Staging/approve": approve, "Production/guard": guard, "Production/deploy": deploy}
-        missing = [place for place, run in done.items() if run is None or run.status != _SUCCEEDED]
+        missing = unproven(attempts)
         if missing:
             return model.UNPROVEN, f"CodePipeline calls it a success, and {', '.join(missing)} has not succeeded in it"
         return outcome, ""
@@ -143,7 +130,7 @@ def _gate(gate: str, attempts: Sequence[Attempt]) -> Gate:
 
 
 def _approval(attempts: Sequence[Attempt]) -> Approval:
-    run = latest(attempts, _APPROVE)
+    run = latest(attempts, APPROVE)
     if run is None:
         return Approval("", "", "", "", "", "")
     decided = run.status in ("Succeeded", "Failed")
