@@ -351,6 +351,19 @@ def test_it_says_whether_production_has_changed(
     assert (f"\nRecord:    {RECORD_PAGE}\n" in world.mails[0]["Message"]) is has_record
 
 
+def test_a_run_of_more_actions_than_are_read_is_told_all_the_same(recorded: Recorded) -> None:
+    """Somebody has retried it again and again."""
+    world = World()
+    world.codepipeline.actions = [action("Verify", "grype", "Failed", message="no")] * 25
+    world.codepipeline.page = 1
+    world.sends(recorded("codepipeline_stage_failed"))
+    [mail] = world.mails
+    assert mail["Subject"] == "acme: payments FAILED in Verify"
+    assert "Why:       acme-payments: execution " in mail["Message"]
+    assert " has more than 20 pages of actions; the run's page says more\n" in mail["Message"]
+    assert world.clock.waited == 0
+
+
 def test_of_a_scan_no_production_is_mentioned(recorded: Recorded) -> None:
     world = World()
     world.codepipeline.actions = [action("Scan", "snyk", "Failed", message="no")]

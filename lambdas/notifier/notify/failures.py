@@ -34,7 +34,11 @@ def message(
     notifier: Notifier, name: str, policy: PipelinePolicy, execution: str, attempt: int, stage: str
 ) -> Message:  # fmt: skip
     """``stage``: the one that failed, if the event says so; else CodePipeline is asked. ``attempt``: 0 if nobody says."""
-    failed = failed_actions(notifier, policy.name, execution, stage)
+    unknown = "CodePipeline names no failed action; the run's page may say more"
+    try:
+        failed = failed_actions(notifier, policy.name, execution, stage)
+    except MalformedError as error:  # more than can be read: rather a mail without its reason than none
+        failed, unknown = [], f"{error}; the run's page says more"
     stage = stage or (failed[-1].stage if failed else "")
     failed = [one for one in failed if one.stage == stage]
     rows: list[tuple[str, str]] = []
@@ -61,7 +65,7 @@ def message(
         more = len(failed) - SHOWN
         rows.append(("", f"{more} more action{'' if more == 1 else 's'} of this stage failed"))
     if not failed:
-        rows.append(("Why", "CodePipeline names no failed action; the run's page may say more"))
+        rows.append(("Why", unknown))
     actions = [one.action for one in failed]
     named = f" ({', '.join(actions[:SHOWN])})" if actions else ""
     place = f"{stage or 'an unknown stage'}{named}"

@@ -18,6 +18,7 @@ from typing import Final
 from common import strict
 from common.contract import AN_EXECUTION, EXECUTION, LINE
 from common.policy import PipelinePolicy
+from common.strict import MalformedError
 from notify import failures
 from notify.event import Event
 from notify.executions import began
@@ -142,7 +143,10 @@ def _attempt(event: Event) -> int:
 def _unnumbered(notifier: Notifier, policy: PipelinePolicy, execution: str, stage: str, event: Event) -> str:
     """A mark for the failure of an attempt without a number: the same for its stage's event and its pipeline's, another for
     each retry. Where CodePipeline names no failed action it is the event's own: told twice is better than never."""
-    failed = failures.failed_actions(notifier, policy.name, execution, stage)
+    try:
+        failed = failures.failed_actions(notifier, policy.name, execution, stage)
+    except MalformedError:
+        failed = []
     started = [began(one) for one in failed if stage in ("", one.stage)]
     return f"began-{_stamp(max(started))}" if started else f"event-{event.id}"
 
