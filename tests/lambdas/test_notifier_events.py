@@ -436,8 +436,8 @@ def test_a_topic_that_somebody_has_deleted_reaches_nobody_and_the_others_are_loo
     world.sns.gone = {"acme-payments-notifications"}
     world.sends(recorded("scheduled_event"))
     first, second = world.mails
-    assert first["Subject"] == "acme: 1 address hears nothing, and 1 topic reaches nobody"
-    assert "payments@example.com is not subscribed (any more)\n" in first["Message"]
+    assert first["Subject"] == "acme: 1 address is not subscribed, and 1 topic reaches nobody"
+    assert "payments@example.com - not subscribed\n" in first["Message"]
     assert second["Subject"] == "acme: 1 waiver ends on 2026-03-04"
     assert world.counted("Topic")["acme-payments-notifications"] == {
         "SubscriptionsConfirmed": 0, "SubscriptionsPending": 1,

@@ -267,8 +267,8 @@ def test_a_sentence_ends_once(headline: str, shown: str) -> None:
 
 @pytest.mark.parametrize(("left", "words"), [(1, "1 line is left out here"), (2, "2 lines are left out here")])
 def test_lines_that_are_left_out_are_counted(left: int, words: str) -> None:
-    line = "x" * 800
-    body = Message.of("x", "y", [("", line)] * (9 + left) + [("", "end")] * 7).body
+    line = "x" * 400
+    body = Message.of("x", "y", [("", line)] * (19 + left) + [("", "end")] * 7).body
     assert f"           ({words})\n" in body
 
 
