@@ -58,7 +58,7 @@ def purposes(emitted: Any) -> set[str]:
     text = (ROOT / "docs" / "watching.md").read_text(encoding="utf-8")
     table = text.partition("| alarm `acme-audit-...` |")[2].partition("\n\n")[0]
     named = {name for line in table.splitlines()[2:] for name in re.findall(r"`([a-z-]+)`", line.split("|")[1])}
-    assert len(named) == 14
+    assert len(named) >= 15
     deliveries = [name for name, one in emitted.settings.pipelines.items() if one.kind == "delivery"]
     pushed = deliveries if emitted.settings.audit.direct_pushes == "alarm" else []
     return named | {f"pushed-{name}" for name in pushed}
