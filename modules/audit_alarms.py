@@ -76,5 +76,5 @@ def _mail(account: Account, log_group: str, one: Filter) -> str:
         f"{account.names.project}: {one.happened}. {one.meaning} Who, from where and what exactly: CloudTrail's event history of"
         f" the last half hour, or the log group {log_group}, in which the metric filter audit-{one.purpose} finds it."
         " If none of you did it, take that user's or role's rights away first, then compare with a terraform plan"
-        " (docs/operations.md, Audit alarms)."
+        " (docs/watching.md, Audit alarms)."
     )

@@ -1,7 +1,7 @@
 """CloudTrail: a trail for the whole account, kept where nobody deletes it in passing, and readable for alarms.
 
 ``manage``: trail, key, bucket, log group and role, whose ids all begin with ``trail``: whoever wants to keep them when this
-project goes lets Terraform forget exactly those (docs/operations.md).
+project goes lets Terraform forget exactly those (docs/watching.md).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """AWS Config: what has changed, and whether it is as it should be.
 
 ``Recorder`` is the account's one recorder of this region; its ids begin with ``config``, like those of what it needs, so that
-Terraform can be made to forget exactly them (docs/operations.md). ``make_rules`` needs a recorder, this one or another.
+Terraform can be made to forget exactly them (docs/watching.md). ``make_rules`` needs a recorder, this one or another.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ _TEXT: Final = (
     "# {project}: delivery pipelines\n"
     "Made by Terraform from pipelines.yaml: what is changed here by hand is gone with the next apply."
     " Numbers are of the time that is chosen above, graphs have one point a day."
-    " `docs/operations.md` says what each of them means."
+    " `docs/records.md` says what each of them means."
 )
 
 

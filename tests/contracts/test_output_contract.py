@@ -125,3 +125,16 @@ def test_the_provider_is_a_range_and_the_account_is_held(full: Any) -> None:
         [provider] = stack["provider"]["aws"]
         assert provider["allowed_account_ids"] == ["012345678901"]
         assert provider["default_tags"][0]["tags"]["team"] == "platform"
+
+
+def test_where_a_text_sends_its_reader_there_is_what_it_says(full: Any) -> None:
+    """A page, and the heading on it that is named or that is about what the text stands on."""
+    sent = set()
+    for _, _, alarm in of_kind(full, "aws_cloudwatch_metric_alarm"):
+        sent |= set(re.findall(r"\((docs/[\w-]+\.md), ([^)]+)\)", alarm.get("alarm_description", "")))
+    assert {heading for _, heading in sent} == {"Audit alarms"}
+    [(_, _, dashboard)] = of_kind(full, "aws_cloudwatch_dashboard")
+    sent |= {(page, "The dashboard") for page in re.findall(r"docs/[\w-]+\.md", dashboard["dashboard_body"])}
+    assert len(sent) == 2, "each of both sends its reader somewhere"
+    for page, heading in sorted(sent):
+        assert f"\n## {heading}\n" in (ROOT / page).read_text(encoding="utf-8"), f"{page} has no heading {heading}"
