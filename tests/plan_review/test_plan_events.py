@@ -61,6 +61,72 @@ def test_a_rule_that_hears_as_much_or_more_is_not(before: Any, after: Any) -> No
     assert said(before, after, PIPELINE) == []
 
 
+def pipeline(name: str, repository: str, provider: str = "CodeCommit") -> dict[str, Any]:
+    """Its attributes."""
+    source = {
+        "name": "Source",
+        "category": "Source",
+        "provider": provider,
+        "configuration": {"RepositoryName": repository},
+    }
+    return {"name": name, "stage": [{"name": "Source", "action": [source]}]}
+
+
+REPOSITORY = "arn:aws:codecommit:eu-central-1:123456789012:"
+GONE = change("aws_codepipeline", pipeline("acme-shop", "shop"), None, name="shop")
+STAYS = change("aws_codepipeline", pipeline("acme-pay", "pay"), pipeline("acme-pay", "pay"), name="pay", action="no-op")
+AGAIN = change("aws_codepipeline", None, pipeline("acme-shop", "shop"), name="again")
+ALSO = change("aws_codepipeline", pipeline("acme-s", "shop"), pipeline("acme-s", "shop"), name="also", action="no-op")
+OF_IT = change("aws_codebuild_project", {"name": "acme-shop-build"}, {"name": "acme-shop-build"}, action="no-op")
+
+
+def of_a_rule(before: Any, after: Any, *others: dict[str, Any]) -> list[str]:
+    """What is said of a rule with these whole patterns."""
+    rule = change(
+        "aws_cloudwatch_event_rule", *({"name": "r", "event_pattern": json.dumps(one)} for one in (before, after))
+    )
+    found = reviewed(rule, *others).findings
+    return [finding.address for finding in found if finding.address == rule["address"]]
+
+
+def detail(*values: Any) -> dict[str, Any]:
+    return {"detail": {"project-name": list(values)}}
+
+
+HEARD = [
+    ({"resources": [REPOSITORY + "shop", REPOSITORY + "pay"]}, {"resources": [REPOSITORY + "pay"]}),
+    ({"detail": {"repositoryName": ["shop", "pay"]}}, {"detail": {"repositoryName": ["pay"]}}),
+    (detail({"prefix": "acme-shop-"}, "x"), detail("x")),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), HEARD)
+def test_of_a_pipeline_that_is_removed_nothing_need_be_heard(before: Any, after: Any) -> None:
+    assert of_a_rule(before, after, GONE, STAYS) == []
+    alarm = change("aws_cloudwatch_metric_alarm", {"alarm_name": "acme-shop-errors", "name": "acme-shop-errors"}, None)
+    assert of_a_rule(before, after, GONE, STAYS, alarm) == [], "an alarm that goes with it is not what stays"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "others"),
+    [
+        *((*pair, [STAYS]) for pair in HEARD),  # nothing goes
+        *((*pair, [GONE, AGAIN]) for pair in HEARD),  # at another address
+        (detail("acme-shop", "x"), detail("x"), [GONE, AGAIN]),
+        *((*pair, [GONE, ALSO]) for pair in HEARD[:2]),  # another pipeline is built from it
+        (*HEARD[2], [GONE, OF_IT]),
+        (detail({"prefix": "acme-"}, "x"), detail("x"), [GONE, STAYS]),
+        (detail({"prefix": "acme-shop"}, "x"), detail("x"), [GONE, STAYS]),  # acme-shop2 begins with it, too
+        (detail({"prefix": "acme-shop-", "suffix": "x"}, "x"), detail("x"), [GONE, STAYS]),
+        (detail({"suffix": "acme-shop-"}, "x"), detail("x"), [GONE, STAYS]),
+        (detail("shop", "x"), detail("x"), [GONE, STAYS]),  # it is not said that this is a repository
+        *((*pair, [change("aws_codepipeline", pipeline("acme-i", "shop", "ECR"), None, name="i")]) for pair in HEARD[:2]),
+    ],
+)  # fmt: skip
+def test_what_else_is_no_longer_heard_of_is_told(before: Any, after: Any, others: Any) -> None:
+    assert of_a_rule(before, after, *others) != []
+
+
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
     """What is synthesized as if it were planned. A reference of something new to a resource is not known; others stay texts."""
     entries = []

@@ -346,3 +346,32 @@ def test_what_is_made_in_one_account_may_stand_in_another() -> None:
     stands = change("aws_sqs_queue", {"name": "jobs"}, {"name": "jobs"}, name="production", action="no-op")
     assert kinds(grant, made) == []
     assert kinds(grant, made, stands) == [Kind.IAM]
+
+
+DENIES = policy({"Effect": "Deny", "Action": "s3:*", "Resource": "*", "Principal": "*"})
+DENIES_LESS = policy({"Effect": "Deny", "Action": "s3:Put*", "Resource": "*", "Principal": "*"})
+
+
+def renamed(after: dict[str, Any], **more: Any) -> list[str]:
+    """A bucket's policy that goes, and another resource that comes."""
+    old = change("aws_s3_bucket_policy", {"bucket": "b", "policy": DENIES}, None, name="old")
+    found = reviewed(old, change("aws_s3_bucket_policy", None, after, name="new", **more))
+    return [finding.address for finding in found.findings]
+
+
+def test_a_policy_at_another_address_is_the_same_policy() -> None:
+    assert renamed({"bucket": "b", "policy": DENIES}) == []
+
+
+@pytest.mark.parametrize(
+    ("after", "more"),
+    [
+        ({"bucket": "b", "policy": DENIES_LESS}, {}),
+        ({"bucket": "other", "policy": DENIES}, {}),
+        ({"bucket": "b"}, {"after_unknown": {"policy": True}}),
+        ({"policy": DENIES}, {"after_unknown": {"bucket": True}}),
+    ],
+    ids=["it denies less", "of another bucket", "not known", "of a bucket that is not known"],
+)
+def test_a_policy_at_another_address_that_denies_less_is_told(after: Any, more: Any) -> None:
+    assert "aws_s3_bucket_policy.old" in renamed(after, **more)

@@ -113,7 +113,7 @@ def _events(change: Change, world: World) -> Iterator[Finding]:
         value
         for path, values in before.items()
         for value in sorted(values - after.get(path, values))
-        if not _gone(value, world) and not _excludes_what_is_new(value, after[path], world)
+        if not _gone(path, value, world) and not _excludes_what_is_new(value, after[path], world)
     ]
     added = sorted(after.keys() - before.keys())
     if missing:
@@ -135,9 +135,19 @@ def _said(value: Value) -> str:
     return json.dumps(value)
 
 
-def _gone(value: str, world: World) -> bool:
-    plain = json.loads(value)
-    return isinstance(plain, str) and world.goes(plain)
+def _gone(path: str, value: str, world: World) -> bool:
+    """Whether there is nothing left of which this could be heard: it goes, or the pipeline of a repository does, which is told
+    of the pipeline."""
+    meant = json.loads(value)
+    if isinstance(meant, dict) and len(meant) == 1 and isinstance(prefix := meant.get("prefix"), str):
+        return world.goes_with(prefix)
+    if not isinstance(meant, str):
+        return False
+    # arn:aws:codecommit:eu-central-1:123456789012:repository, https://docs.aws.amazon.com/codecommit/latest/userguide/monitoring-events.html
+    parts = meant.split(":")
+    if len(parts) == 6 and parts[0] == "arn" and parts[2] == "codecommit" and path == "resources":
+        return parts[5] in world.unbuilt or world.goes(meant)
+    return meant in world.unbuilt if path == "detail.repositoryName" else world.goes(meant)
 
 
 def _excludes_what_is_new(value: str, after: set[str], world: World) -> bool:

@@ -56,7 +56,7 @@ Known = tuple[str, str]  # a type, and one of the texts by which others name a t
 class World:
     """``created``: (service, name) of what is made; ``made`` and ``gone``: what is made and destroyed; ``standing``: names of what
     is there before and after; ``documents``: policy documents that plans read only when they are applied, by stack and address;
-    ``policies``: of identities that have several."""
+    ``policies``: of identities that have several; ``unbuilt``: repositories whose pipelines all go."""
 
     created: frozenset[tuple[str, str]]
     made: frozenset[Known]
@@ -64,6 +64,7 @@ class World:
     standing: frozenset[str]
     documents: Mapping[tuple[str, str], Change]
     rules_gone: frozenset[str] = frozenset()
+    unbuilt: frozenset[str] = frozenset()
     policies: Mapping[tuple[object, ...], Sequence[Change]] = field(default_factory=dict)
 
     def beside(self, change: Change) -> Sequence[Change]:
@@ -110,6 +111,11 @@ class World:
             (value == name or value.endswith((f":{name}", f"/{name}"))) and name not in self.standing
             for _, name in self.gone
         )
+
+    def goes_with(self, prefix: str) -> bool:
+        """Whether it begins the names of what belongs to something that is destroyed, and nothing with such a name stays."""
+        stem = prefix.rstrip("-_/.")
+        return stem != prefix and self.goes(stem) and not any(name.startswith(prefix) for name in self.standing)
 
 
 def _among(one: object, types: Sequence[str] | None, known: frozenset[Known]) -> bool:
@@ -174,7 +180,16 @@ def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
             policies.setdefault(_owner(change), []).append(change)
     # What is made in one stack may stand in another, of another account.
     there = frozenset(known for plan in plans for known in plan.there)
-    left = there - {(kind, one) for kind, one in gone}
+    ended = {
+        (change.type, one)
+        for change in changes
+        if change.managed and change.gone
+        for one in _identifiers(change.before)
+    }
+    again = {
+        (change.type, one) for change in changes if change.action is Action.CREATE for one in _identifiers(change.after)
+    }
+    left = there - (ended - again)  # destroyed at one address and made at another: it stays
     return World(
         created=frozenset(created - {(_NAMED[kind][0], name) for kind, name in there if kind in _NAMED}),
         made=frozenset(made - gone - there),
@@ -182,8 +197,23 @@ def look(plans: Sequence[Plan], companions: Iterable[str]) -> World:
         standing=frozenset(name for _, name in left),
         documents=documents,
         rules_gone=rules,
+        unbuilt=_unbuilt(changes),
         policies=policies,
     )
+
+
+def _unbuilt(changes: Sequence[Change]) -> frozenset[str]:
+    """CodeCommit repositories from which only pipelines that are destroyed take their source."""
+    pipelines = [change for change in changes if change.type == "aws_codepipeline" and change.managed]
+    gone = {one for change in pipelines if change.gone for one in _repositories(change.before)}
+    kept = {one for change in pipelines if not change.gone for one in _repositories(change.after)}
+    return frozenset(gone - kept)
+
+
+def _repositories(pipeline: Mapping[str, object]) -> Iterator[str]:
+    for action in at(pipeline, "stage.*.action.*"):
+        if isinstance(action, dict) and action.get("provider") == "CodeCommit":
+            yield from (name for name in at(action, "configuration.RepositoryName") if isinstance(name, str))
 
 
 def made_again(changes: Sequence[Change]) -> Mapping[tuple[str, str], Change]:

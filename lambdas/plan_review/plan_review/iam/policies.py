@@ -120,7 +120,8 @@ def _one(plan: Plan, world: World, changes: Sequence[Change], change: Change, pa
     before, after = _statements(raw_before), _planned(plan, world, change, path)
     if change.action is Action.DELETE:
         if not world.goes_along(change) and change.deposed is None:
-            yield from _told(change, path, widening(before or (), ()), world, companion=True)
+            denials = widening(before or (), _taken_over(plan, world, change)).denials
+            yield from _told(change, path, Widening([], denials), world, companion=True)
         return
     on_existing = change.action is Action.CREATE and bool(target(change)) and not world.target_is_new(change)
     if change.action is Action.CREATE:
@@ -200,6 +201,17 @@ def _of_the_same(change: Change, changes: Sequence[Change]) -> tuple[Statement, 
         if other.gone and (other.type, other.stack) == (change.type, change.stack) and target(other) == target(change):
             for path in _paths(other.before):
                 found += _statements(_get(other.before, path)) or ()
+    return tuple(found)
+
+
+def _taken_over(plan: Plan, world: World, change: Change) -> tuple[Statement, ...]:
+    """Statements that another resource of this plan gives to the same thing from now on; what is not known says nothing."""
+    found: list[Statement] = []
+    for other in plan.changes:
+        same = other.type == change.type and other.managed and target(other) == target(change)
+        if same and other.action is Action.CREATE and target(change):
+            for path in _paths(other.after):
+                found += _planned(plan, world, other, path) or ()
     return tuple(found)
 
 
