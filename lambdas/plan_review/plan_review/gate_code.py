@@ -19,6 +19,13 @@ CODE_OUTPUT: Final = "gate_code"  # function's name -> hash of its code without 
 _JUDGING: Final = re.compile(
     r"FAIL|SEVERITY|THRESHOLD|REPORT_ONLY|IGNORE|SKIP|EXCLUDE|GATE|IMPORTER|STRICT|ALLOW|WAIV|HISTORY", re.IGNORECASE
 )
+# Names that a gate, or the runtime below it, obeys where they were not set before.
+_OBEYED: Final = re.compile(
+    r"BYPASS|DISABLE|DRY_?RUN|OVERRIDE|EXEMPT|BREAK_?GLASS|FORCE|WARN|ENDPOINT|PROXY"
+    r"|^(?:PYTHON|LD_|NODE_OPTIONS$|JAVA_TOOL_OPTIONS$|BASH_ENV$|PATH$)"
+    r"|^AWS_(?:LAMBDA_EXEC_WRAPPER|CA_BUNDLE|CONFIG_FILE|SHARED_CREDENTIALS_FILE|PROFILE|ACCESS_KEY_ID|ROLE_ARN)$",
+    re.IGNORECASE,
+)
 # Functions that no pipeline of these plans calls: by few words, since most functions that check something are no gates.
 _GATES: Final = re.compile(r"(?:^|[^a-z])(?:guard|gate|approv(?:er|al))(?:$|[^a-z])", re.IGNORECASE)
 _SCRIPTS: Final = ("SCRIPTS_SHA256",)
@@ -90,14 +97,13 @@ def functions(change: Change, known: Known) -> Iterator[Finding]:
             "the code of the gate {} changes, and a plan shows its hash alone: read the change of its code", name
         )
         yield Finding(Kind.GATE, change.stack, change.address, text)
-    for attribute in ("handler", "layers"):
-        if _differs(change, attribute):
+    for attribute in ("handler", "layers", "image_config"):
+        if (change.before.get(attribute) or None) != (change.after.get(attribute) or None):
             yield Finding(
                 Kind.GATE, change.stack, change.address, say("the gate {} runs other code: {} changes", name, attribute)
             )
-    variables = _changed_names(
-        _first(change.before, "environment.*.variables"), _first(change.after, "environment.*.variables")
-    )
+    told, tells = (_first(side, "environment.*.variables") for side in (change.before, change.after))
+    variables = [*_changed_names(told, tells), *_new_names(told, tells)]
     if variables:
         yield Finding(
             Kind.GATE, change.stack, change.address, say("the gate {} is told something else: {}", name, variables)
@@ -117,8 +123,8 @@ def builds(changes: Sequence[Change]) -> Iterator[Finding]:
             yield Finding(Kind.GATE, change.stack, change.address, say("the build that judges runs in another image"))
         names = [
             name
-            for name in sorted({*_changed_names(old, new), *(new.keys() - old.keys())})
-            if _JUDGING.search(name) and name not in _SCRIPTS
+            for name in sorted({*filter(_JUDGING.search, _changed_names(old, new)), *_new_names(old, new)})
+            if name not in _SCRIPTS
         ]
         if names:
             yield Finding(
@@ -175,8 +181,18 @@ def _environment(attributes: Mapping[str, Any]) -> dict[str, Value]:
     return {str(one.get("name")): one.get("value") for one in found if isinstance(one, dict)}
 
 
+def _new_names(before: Value, after: Value) -> list[str]:
+    """Names of variables that were not set, and that something obeys."""
+    if not isinstance(after, dict):
+        return []
+    old = before if isinstance(before, dict) else {}
+    return sorted(name for name in after if name not in old and (_JUDGING.search(name) or _OBEYED.search(name)))
+
+
 def _changed_names(before: Value, after: Value) -> list[str]:
     """Names of variables that were set, and are set otherwise or not at all."""
+    if isinstance(before, Hidden):
+        return [] if before == after or after is UNKNOWN else ["variables"]
     old = before if isinstance(before, dict) else {}
     new = after if isinstance(after, dict) else {}
     return sorted(name for name in old if old[name] != new.get(name) and new.get(name) is not UNKNOWN)
