@@ -71,3 +71,69 @@ def test_a_build_that_judges_is_sent_elsewhere() -> None:
 
     assert kinds(change("aws_codebuild_project", build(A="1"), build(A="1", HTTPS_PROXY="x"))) == [Kind.GATE]
     assert kinds(change("aws_codebuild_project", build(A="1"), build(A="1", CACHE="x"))) == []
+
+
+FORMS = [
+    "acme-judge",
+    "acme-judge:live",
+    "arn:aws:lambda:eu-central-1:123456789012:function:acme-judge",
+    "arn:aws-cn:lambda:cn-north-1:123456789012:function:acme-judge:live",
+    "123456789012:function:acme-judge:7",
+]
+
+
+def calls(function: str) -> dict[str, Any]:
+    step = {"name": "ask", "category": "Invoke", "provider": "Lambda", "configuration": {"FunctionName": function}}
+    pipeline = {"name": "p", "stage": [{"name": "Gate", "action": [step]}]}
+    return change("aws_codepipeline", pipeline, pipeline, action="no-op")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_gate_is_known_by_whatever_a_pipeline_calls_it(form: str) -> None:
+    judge, other = function("acme-judge"), function("acme-judg")
+    assert kinds(calls(form), change("aws_lambda_function", judge, judge | {"source_code_hash": "2"})) == [Kind.GATE]
+    assert kinds(calls(form), change("aws_lambda_function", other, other | {"source_code_hash": "2"})) == []
+    assert kinds(calls(form), change("aws_lambda_function", judge, None)) == [Kind.GATE]
+
+
+def alias(version: str | None, function: str = "acme-judge", **more: Any) -> dict[str, Any]:
+    return {"name": "live", "function_name": function, "function_version": version, "routing_config": []} | more
+
+
+WEIGHTS = {"routing_config": [{"additional_version_weights": {"3": 0.9}}]}
+
+
+def moved(before: Any, after: Any, **more: Any) -> dict[str, Any]:
+    return change("aws_lambda_alias", before, after, **more)
+
+
+@pytest.mark.parametrize("form", ["acme-judge", "arn:aws:lambda:eu-central-1:123456789012:function:acme-judge"])
+def test_an_alias_of_a_gate_is_moved(form: str) -> None:
+    live = calls("acme-judge:live")
+    assert kinds(live, moved(alias("7", form), alias("3", form))) == [Kind.GATE]
+    assert kinds(live, moved(alias("7", form), alias("7", form, **WEIGHTS))) == [Kind.GATE]
+    assert kinds(live, moved(alias("7", form), alias("7", form, description="x"))) == []
+    assert kinds(calls("acme-judge:other"), moved(alias("7", form), alias("3", form))) == []
+    assert kinds(calls("acme-other:live"), moved(alias("7", form), alias("3", form))) == []
+
+
+def test_an_alias_of_a_guard_that_no_pipeline_of_these_plans_calls() -> None:
+    assert kinds(moved(alias("7", "acme-guard"), alias("3", "acme-guard"))) == [Kind.GATE]
+    assert kinds(moved(alias("7", "acme-orders"), alias("3", "acme-orders"))) == []
+
+
+def test_an_alias_that_is_made_again_at_another_address() -> None:
+    live = calls("acme-judge:live")
+    gone = moved(alias("7"), None)
+    assert kinds(live, gone, moved(None, alias("3"), name="y")) == [Kind.GATE]
+    assert kinds(live, gone, moved(None, alias("7"), name="y")) == []
+    assert kinds(live, moved(None, alias("3"))) == []
+
+
+def test_an_alias_of_a_version_that_is_only_being_made() -> None:
+    """The function's change is told for itself, or explained."""
+    live = calls("acme-judge:live")
+    late = moved(alias("7"), alias(None), after_unknown={"function_version": True})
+    judge = change("aws_lambda_function", function("acme-judge"), function("acme-judge", memory_size=256))
+    assert kinds(live, late) == [Kind.GATE]
+    assert kinds(live, late, judge) == []

@@ -34,25 +34,36 @@ _SCRIPTS: Final = ("SCRIPTS_SHA256",)
 @dataclass(frozen=True)
 class Known:
     """``functions``: of gates, by the actions that call them or the output; ``explained``: whose package changed by the policy
-    alone, which is compared for itself."""
+    alone, which is compared for itself; ``qualifiers``: by which versions or aliases pipelines call a function; ``changing``: functions
+    that change in these plans; ``aliases``: function and name of those that are destroyed, and what they were."""
 
     functions: frozenset[str]
     explained: frozenset[str]
+    qualifiers: Mapping[str, frozenset[str]]
+    changing: frozenset[str]
+    aliases: Mapping[tuple[str, str], Mapping[str, Value]]
 
 
 def look(plans: Sequence[Plan]) -> Known:
     """Which functions are gates, from all plans."""
-    functions: set[str] = set()
+    qualifiers: dict[str, set[str]] = {}
     explained: set[str] = set()
+    changing: set[str] = set()
+    aliases: dict[tuple[str, str], Mapping[str, Value]] = {}
     for plan in plans:
         for change in plan.changes:
             if change.type == "aws_codepipeline":
                 for side in (change.before, change.after):
-                    functions.update(
-                        called(str(step.configuration.get("FunctionName")))
-                        for step in steps(side) or ()
-                        if step.category == "Invoke" and step.provider == "Lambda"
-                    )
+                    for step in steps(side) or ():
+                        if step.category == "Invoke" and step.provider == "Lambda":
+                            name, qualifier = _named(str(step.configuration.get("FunctionName")))
+                            qualifiers.setdefault(name, set()).add(qualifier)
+            elif change.type == "aws_lambda_function" and change.stays:
+                changing.update(_text(side.get("function_name")) for side in (change.before, change.after))
+            elif change.type == "aws_lambda_alias" and change.gone:
+                aliases[_alias(change.before)] = change.before
+    functions = set(qualifiers)
+    for plan in plans:
         # A hash without the policy explains nothing where no policy changes: then the hash is not one of the code.
         policies = [output for output in plan.outputs if waivers.policies(output)]
         told = not policies or any(output.action is not Action.NOOP for output in policies)
@@ -63,7 +74,13 @@ def look(plans: Sequence[Plan]) -> Known:
                 functions.update(before, after)
                 if told:
                     explained.update(name for name in before if plain(before[name]) and before[name] == after.get(name))
-    return Known(frozenset(functions), frozenset(explained))
+    return Known(
+        frozenset(functions),
+        frozenset(explained),
+        {name: frozenset(found) for name, found in qualifiers.items()},
+        frozenset(changing),
+        aliases,
+    )
 
 
 def called(function: str) -> str:
@@ -71,8 +88,18 @@ def called(function: str) -> str:
 
     https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html (FunctionName)
     """
+    return _named(function)[0]
+
+
+def _named(function: str) -> tuple[str, str]:
+    """Name, and version or alias."""
     _, ours, rest = function.rpartition(":function:")
-    return (rest if ours else function).partition(":")[0]
+    name, _, qualifier = (rest if ours else function).partition(":")
+    return name, qualifier
+
+
+def _alias(attributes: Mapping[str, Value]) -> tuple[str, str]:
+    return called(_text(attributes.get("function_name"))), _text(attributes.get("name"))
 
 
 def is_gate(name: str, known: Known) -> bool:
@@ -108,6 +135,30 @@ def functions(change: Change, known: Known) -> Iterator[Finding]:
         yield Finding(
             Kind.GATE, change.stack, change.address, say("the gate {} is told something else: {}", name, variables)
         )
+
+
+def aliases(change: Change, known: Known) -> Iterator[Finding]:
+    """An alias by which a gate is called, and the versions that it runs."""
+    if change.type != "aws_lambda_alias" or not change.managed:
+        return
+    function, name = _alias(change.after)
+    before = known.aliases.get((function, name), {}) if change.action is Action.CREATE else change.before
+    if not before or change.gone or not is_gate(function, known):
+        return
+    if function in known.qualifiers and name not in known.qualifiers[function]:
+        return  # pipelines call it by other names
+    for attribute in ("function_version", "routing_config"):
+        old, new = before.get(attribute) or None, change.after.get(attribute) or None
+        # A version that is only being made is of the function that changes, whose code is compared for itself.
+        if old == new or (not plain(new) and function in known.changing):
+            continue
+        text = say(
+            "the alias {} of the gate {} runs other versions of its code ({}): read what changed between them",
+            name,
+            function,
+            attribute,
+        )
+        yield Finding(Kind.GATE, change.stack, change.address, text)
 
 
 def builds(changes: Sequence[Change]) -> Iterator[Finding]:

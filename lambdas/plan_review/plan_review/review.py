@@ -76,6 +76,7 @@ def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
             yield from sources.changed(change)
             yield from gates.pipelines(again.get((change.stack, change.address), change), beside.renamed)
             yield from gate_code.functions(again.get((change.stack, change.address), change), known)
+            yield from gate_code.aliases(change, known)
             yield from gate_code.removed(change)
             yield from gate_removal.gone(change, beside, known)
         yield from gate_code.builds([again.get((change.stack, change.address), change) for change in plan.changes])
