@@ -9,7 +9,7 @@ from modules.compliance_rules import rules
 from modules.names import ARTIFACT_PREFIX, BUCKET, Names
 from stacks import setting_aws as aws
 from stacks.setting_models import SettingsFile
-from stacks.setting_pipelines import DeliveryPipeline, ReviewPipeline
+from stacks.setting_pipelines import DeliveryPipeline, ReviewPipeline, ScanPipeline
 from stacks.setting_project import HttpBackend, LocalBackend, S3Backend
 from stacks.setting_text import show
 from stacks.setting_values import PROJECT
@@ -107,6 +107,10 @@ def contradictions(found: SettingsFile, document: Document) -> Iterator[Problem]
     yield from _held(found, document)
     yield from _accounts(found, document)
     yield from _reviews(found, document)
+    for index, deployer in enumerate(found.audit.deployers):
+        wrong = _partition(aws.arn(deployer), found.region)
+        if wrong:
+            yield at(document, ("audit", "deployers", index), f"this principal is {wrong}")
     for path, key, region in _keys(found):
         wrong = _elsewhere(aws.arn(key), region)
         if wrong:
@@ -222,16 +226,58 @@ def _reviews(found: SettingsFile, document: Document) -> Iterator[Problem]:
                 )
 
 
+def scanned_twice(found: SettingsFile, document: Document) -> Iterator[Problem]:
+    """Scans that look with Snyk at what another pipeline resolves in the same way. Each has an inventory of its own
+    (docs/findings.md, Names). Nothing is said of two deliveries: one repository may make several images."""
+    seen: list[tuple[str, ScanPipeline | DeliveryPipeline]] = []
+    for name, one in found.pipelines.items():
+        if isinstance(one, ReviewPipeline) or (isinstance(one, DeliveryPipeline) and "snyk" not in one.scanners):
+            continue
+        for other, earlier in seen:
+            scan, beside = (name, other) if isinstance(one, ScanPipeline) else (other, name)
+            both = isinstance(one, ScanPipeline) or isinstance(earlier, ScanPipeline)
+            if both and one.repository.name == earlier.repository.name and _same_commits(one, earlier):
+                yield at(
+                    document,
+                    ("pipelines", scan),
+                    f"scans with snyk what {beside} (line {document.line(('pipelines', beside))}) scans, too, as their"
+                    " branches overlap: each finding stands twice; leave those branches to one of both",
+                )
+        seen.append((name, one))
+
+
+def _same_commits(one: ScanPipeline | DeliveryPipeline, other: ScanPipeline | DeliveryPipeline) -> bool:
+    """Whether a push could be resolved alike by both."""
+    first, second = (
+        (p.branch_patterns(), p.buildspec) if isinstance(p, ScanPipeline) else ([p.branch], None) for p in (one, other)
+    )
+    if first[1] != second[1]:
+        return False
+    return first[0] is None or second[0] is None or any(_overlap(a, b) for a in first[0] for b in second[0])
+
+
+def _overlap(one: str | dict[str, str], other: str | dict[str, str]) -> bool:
+    """Whether a branch's name fits both patterns."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one["prefix"].startswith(other["prefix"]) or other["prefix"].startswith(one["prefix"])
+    if isinstance(one, dict):
+        return isinstance(other, str) and other.startswith(one["prefix"])
+    return one.startswith(other["prefix"]) if isinstance(other, dict) else one == other
+
+
 def _elsewhere(arn: aws.Arn, region: str) -> str | None:
     """What is wrong if something is not in ``region``, where its user is."""
-    partition = aws.partition(region)
     if arn.region != region:
         return f"in {arn.region}, what uses it in {region}; name one there"
-    if arn.partition != partition:
-        return (
-            f"said to be in the partition {arn.partition}; {region} is in {partition}, so begin with arn:{partition}:"
-        )
-    return None
+    return _partition(arn, region)
+
+
+def _partition(arn: aws.Arn, region: str) -> str | None:
+    """What is wrong if something is not in the region's partition."""
+    right = aws.partition(region)
+    if arn.partition == right:
+        return None
+    return f"said to be in the partition {arn.partition}; {region} is in {right}, so begin with arn:{right}:"
 
 
 def _keys(found: SettingsFile) -> Iterator[tuple[tuple[str, ...], str, str]]:

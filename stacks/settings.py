@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from modules.names import Names
 from stacks.setting_aws import arn
 from stacks.setting_base import over
-from stacks.setting_checks import at, colliding_names, contradictions, knows_lockfile, makes_rules
+from stacks.setting_checks import at, colliding_names, contradictions, knows_lockfile, makes_rules, scanned_twice
 from stacks.setting_errors import describe_all, dotted
 from stacks.setting_gate import Gate, GateRule, Waiver
 from stacks.setting_models import Settings, SettingsFile
@@ -256,7 +256,7 @@ def _warnings(found: SettingsFile, document: Document, today: date) -> list[Prob
                 " audit: {log_group: ...}, the log group of your multi-region trail, or singletons: {cloudtrail: manage}",
             )
         )
-    return warned
+    return [*warned, *scanned_twice(found, document)]
 
 
 def _messages(problems: list[Problem], shown: str) -> list[str]:

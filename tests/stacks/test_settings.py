@@ -110,15 +110,28 @@ def test_a_managed_trail_has_its_own_log_group(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arn",
+    ("arn", "region"),
     [
-        "arn:aws:iam::123456789012:role/ci/deployer",
-        "arn:aws-us-gov:iam::123456789012:user/ana",
-        "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Admin_*",
+        ("arn:aws:iam::123456789012:role/ci/deployer", "eu-central-1"),
+        ("arn:aws-us-gov:iam::123456789012:user/ana", "us-gov-west-1"),
+        (
+            "arn:aws:iam::123456789012:role/aws-reserved/sso.amazonaws.com/eu-central-1/AWSReservedSSO_Admin_*",
+            "us-east-1",
+        ),
     ],
 )
-def test_who_may_deploy_is_a_role_or_a_user(arn: str, tmp_path: Path) -> None:
-    assert read(f"{SCAN}audit: {{deployers: ['{arn}']}}\n", tmp_path).audit.deployers == [arn]
+def test_who_may_deploy_is_a_role_or_a_user(arn: str, region: str, tmp_path: Path) -> None:
+    text = SCAN.replace("eu-central-1", region)
+    assert read(f"{text}audit: {{deployers: ['{arn}']}}\n", tmp_path).audit.deployers == [arn]
+
+
+def test_who_may_deploy_is_of_the_region_s_partition(tmp_path: Path) -> None:
+    """A principal of another partition never calls here: everybody who deploys would ring."""
+    arns = "arn:aws:iam::123456789012:role/ci, arn:aws-cn:iam::123456789012:role/ci"
+    assert refused(f"{SCAN}audit: {{deployers: ['{arns.replace(', ', chr(39) + ', ' + chr(39))}']}}\n", tmp_path) == [
+        "p.yaml:9: audit.deployers[1]: this principal is said to be in the partition aws-cn; eu-central-1 is in aws, so begin"
+        " with arn:aws:"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -181,6 +194,53 @@ def test_where_no_rules_are_made_any_may_hold_production(tmp_path: Path) -> None
     held = "hold_production: [acme-tags]"
     for more in (f"compliance: {{{held}}}\n", f"singletons: {{config: manage}}\ncompliance: {{rules: none, {held}}}\n"):
         assert read(DELIVERY + more, tmp_path).compliance.hold_production == ["acme-tags"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "twice"),
+    [
+        ("[main]", "[main]", True),
+        ("[dev, main]", '["*"]', True),
+        ('["*"]', "[feature/]", True),
+        ("[feature/x]", "[feature/]", True),
+        ("[release-*]", "[release-2*]", True),
+        ("[main]", "[dev, mainline]", False),
+        ("[feature]", "[feature/]", False),
+        ("[release-1*]", "[release-2*]", False),
+    ],
+)
+def test_two_scans_of_one_branch_are_told_of(first: str, second: str, twice: bool, tmp_path: Path) -> None:
+    """Allowed, since each may judge by a gate of its own; but every finding stands twice."""
+    text = SCAN.replace("[main]", first) + scan("more").replace("[main]", second)
+    said = [
+        "p.yaml:9: pipelines.more: scans with snyk what libs (line 5) scans, too, as their branches overlap: each finding"
+        " stands twice; leave those branches to one of both"
+    ]
+    assert [one.replace(f"{tmp_path}/", "") for one in read(text, tmp_path).warnings] == (said if twice else [])
+    assert read(text.replace("repository: libs", "repository: other", 1), tmp_path).warnings == []
+
+
+def test_scans_that_resolve_different_parts_of_a_repository_are_two(tmp_path: Path) -> None:
+    (tmp_path / "part.yml").write_text("version: 0.2\n")
+    text = SCAN + scan("more").replace("branches", "buildspec: part.yml\n    branches")
+    assert read(text, tmp_path).warnings == []
+    both = text.replace("repository: libs\n    branches", "repository: libs\n    buildspec: part.yml\n    branches", 1)
+    assert len(read(both, tmp_path).warnings) == 1
+
+
+def test_a_scan_beside_a_delivery_is_told_of_if_both_use_snyk(tmp_path: Path) -> None:
+    """Two deliveries of one repository make two images, and nothing is said of them."""
+    watched = "audit: {log_group: trail}\n"
+    delivery = DELIVERY.replace("[grype]", "[grype, snyk]") + scan("libs").replace(
+        "repository: libs", "repository: pay"
+    )
+    (message,) = read(delivery + watched, tmp_path).warnings
+    assert "pipelines.libs: scans with snyk what pay (line 5) scans, too" in message
+    for other in (delivery.replace(", snyk]", "]"), delivery.replace("[main]", "[dev]")):
+        assert read(other + watched, tmp_path).warnings == []
+    twins = DELIVERY.replace("[grype]", "[grype, snyk]")
+    twins += twins[twins.index("  pay:") :].replace("  pay:", "  two:")
+    assert read(twins + watched, tmp_path).warnings == []
 
 
 def test_checked_in_file_is_the_default_and_works() -> None:
