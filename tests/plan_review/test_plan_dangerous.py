@@ -92,6 +92,43 @@ def registry(**more: Any) -> dict[str, Any]:
     } | more
 
 
+def web_acl(action: str) -> dict[str, Any]:
+    """Two rules; the provider writes a block that is not there as an empty list."""
+    actions = ("allow", "block", "captcha", "challenge", "count")
+    blocks = {one: [{"custom_request_handling": []}] if one == action else [] for one in actions}
+    other = {
+        "name": "other",
+        "action": [{one: [{}] if one == "count" else [] for one in actions}],
+        "override_action": [],
+    }
+    return {"name": "x", "rule": [other, {"name": "r", "action": [blocks], "override_action": []}]}
+
+
+def managed(override: str = "none", **parts: str) -> dict[str, Any]:
+    """AWS's own rules, of which some are answered in another way."""
+    overrides = [
+        {"name": name, "action_to_use": [{action: [{"custom_request_handling": []}]}]} for name, action in parts.items()
+    ]
+    group = {"name": "AWSManagedRulesCommonRuleSet", "vendor_name": "AWS", "rule_action_override": overrides}
+    blocks = {one: [{}] if one == override else [] for one in ("none", "count")}
+    rule = {
+        "name": "m",
+        "action": [],
+        "override_action": [blocks],
+        "statement": [{"managed_rule_group_statement": [group]}],
+    }
+    return {"name": "x", "rule": [rule]}
+
+
+def role_binding(role: str, *users: str, namespace: str | None = None, **metadata: Any) -> dict[str, Any]:
+    """Who has the role."""
+    return {
+        "metadata": [{"name": "x", "namespace": namespace} | metadata],
+        "role_ref": [{"api_group": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}],
+        "subject": [{"kind": "User", "name": user, "namespace": "", "api_group": ""} for user in users],
+    }
+
+
 # kind of risk, type, before, after that is told, after that is not
 DANGEROUS: dict[str, tuple[Kind, str, Any, Any, Any]] = {
     "trust in another account": (Kind.IAM, "aws_iam_role", trust({"AWS": "123456789012"}), trust({"AWS": ["123456789012", "999999999999"]}), trust({"AWS": "arn:aws:iam::123456789012:root"})),
@@ -128,6 +165,22 @@ DANGEROUS: dict[str, tuple[Kind, str, Any, Any, Any]] = {
     "a source from whoever answers": (Kind.PROTECTION, "aws_codebuild_project", build(source=[{"type": "GITHUB", "insecure_ssl": False}]), build(source=[{"type": "GITHUB", "insecure_ssl": True}]), build(source=[{"type": "GITHUB", "insecure_ssl": None}])),
     "a subscription that hears less": (Kind.PROTECTION, "aws_sns_topic_subscription", {"endpoint": "a"}, {"endpoint": "a", "filter_policy": '{"a":["b"]}'}, {"endpoint": "a", "filter_policy": ""}),
     "copies in another account": (Kind.PUBLIC, "aws_s3_bucket_replication_configuration", {"bucket": "b", "rule": [{"destination": [{"bucket": "c", "account": ""}]}]}, {"bucket": "b", "rule": [{"destination": [{"bucket": "c", "account": "999999999999"}]}]}, {"bucket": "b", "rule": [{"destination": [{"bucket": "d", "account": ""}]}]}),
+    "a listener without TLS": (Kind.PROTECTION, "aws_lb_listener", {"protocol": "HTTPS", "port": 443}, {"protocol": "HTTP", "port": 80}, {"protocol": "HTTPS", "port": 8443}),
+    "a listener of a network's balancer without TLS": (Kind.PROTECTION, "aws_lb_listener", {"protocol": "TLS"}, {"protocol": "TCP"}, {"protocol": "TLS", "alpn_policy": "None"}),
+    "an old listener without TLS": (Kind.PROTECTION, "aws_elb", {"listener": [{"lb_protocol": "https"}]}, {"listener": [{"lb_protocol": "http"}]}, {"listener": [{"lb_protocol": "ssl"}]}),
+    "a web ACL that counts": (Kind.PROTECTION, "aws_wafv2_web_acl", web_acl("block"), web_acl("count"), web_acl("challenge")),
+    "a web ACL that lets through": (Kind.PROTECTION, "aws_wafv2_web_acl", web_acl("captcha"), web_acl("allow"), web_acl("block")),
+    "a group of rules that counts": (Kind.PROTECTION, "aws_wafv2_rule_group", web_acl("block"), web_acl("count"), web_acl("block") | {"tags": {}}),
+    "managed rules that count": (Kind.PROTECTION, "aws_wafv2_web_acl", managed(), managed("count"), managed() | {"tags": {}}),
+    "a managed rule that counts": (Kind.PROTECTION, "aws_wafv2_web_acl", managed(), managed(SizeRestrictions_BODY="count"), managed(SizeRestrictions_BODY="block")),
+    "another managed rule that lets through": (Kind.PROTECTION, "aws_wafv2_web_acl", managed(A="count"), managed(A="count", B="allow"), managed(A="block")),
+    "somebody may do everything in a cluster": (Kind.IAM, "kubernetes_cluster_role_binding_v1", None, role_binding("cluster-admin", "eve"), role_binding("view", "eve")),
+    "somebody may read every secret in a cluster": (Kind.IAM, "kubernetes_cluster_role_binding", None, role_binding("edit", "eve"), role_binding("system:service-account-issuer-discovery", "eve")),
+    "others have a cluster's role": (Kind.IAM, "kubernetes_cluster_role_binding_v1", role_binding("own", "a", "b"), role_binding("own", "a", "eve"), role_binding("own", "b")),
+    "another role of a cluster": (Kind.IAM, "kubernetes_cluster_role_binding_v1", role_binding("cluster-admin", "a"), role_binding("cluster-admin", "a", "b"), role_binding("cluster-admin", "a", labels={})),
+    "a wide role instead of a narrow one": (Kind.IAM, "kubernetes_cluster_role_binding_v1", role_binding("view", "a"), role_binding("cluster-admin", "a"), role_binding("other", "a")),
+    "everything in a namespace": (Kind.IAM, "kubernetes_role_binding_v1", None, role_binding("cluster-admin", "a", namespace="shop"), role_binding("edit", "a", namespace="shop")),
+    "the cluster's own namespace": (Kind.IAM, "kubernetes_role_binding", None, role_binding("edit", "a", namespace="kube-system"), role_binding("view", "a", namespace="kube-system")),
     "Config delivers elsewhere": (Kind.PROTECTION, "aws_config_delivery_channel", {"s3_bucket_name": "a"}, {"s3_bucket_name": "b"}, {"s3_bucket_name": "a", "x": 1}),
 }  # fmt: skip
 
@@ -218,3 +271,12 @@ def test_groups_of_a_cluster() -> None:
     assert kinds(change(kind, None, entry("deployers")), NEW_ROLE) == kinds(change(kind, None, entry())) == []
     assert kinds(change(kind, entry("a"), entry("a", "b"))) == [Kind.IAM]
     assert kinds(change(kind, entry("a", "b"), entry("b"))) == []
+
+
+def test_a_holder_of_a_cluster_role_who_is_not_known() -> None:
+    kind, known = "kubernetes_cluster_role_binding_v1", role_binding("cluster-admin", "a")
+    unknown = {"after_unknown": {"subject": [{"name": True}]}}
+    after = known | {"subject": [{"kind": "User"}]}
+    assert kinds(change(kind, known, after, **unknown)) == [Kind.UNSEEN]
+    assert kinds(change(kind, None, after, **unknown)) == [Kind.IAM]
+    assert kinds(change(kind, None, after | {"role_ref": [{"name": "own"}]}, **unknown)) == []

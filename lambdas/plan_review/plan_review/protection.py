@@ -11,6 +11,7 @@ from plan_review.model import Change
 from plan_review.protection_rules import PROTECTION
 from plan_review.text import say
 from plan_review.values import Value
+from plan_review.web_filters import loosened
 from plan_review.world import World
 
 # type -> what is missing without it. What also holds data (trails' buckets, log groups) is in stateful_catalogue.
@@ -95,6 +96,7 @@ def weakened(change: Change, world: World) -> Iterator[Finding]:
         text = say("is destroyed: " + _GUARDS[change.type])
         yield Finding(Kind.PROTECTION, change.stack, change.address, text)
     yield from PROTECTION.findings(change)
+    yield from loosened(change)
     if change.type == "aws_cloudwatch_event_rule" and change.stays:
         yield from _events(change, world)
 

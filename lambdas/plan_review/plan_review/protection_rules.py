@@ -160,6 +160,8 @@ PROTECTION = Rules(
         Lost("aws_cognito_user_pool", "mfa_configuration", one_of("ON"), "users need no second factor"),
         Lost("aws_wafv2_web_acl", "default_action.*.block", lambda value: value is not None, "lets through what no rule names"),
         Shrinks("aws_wafv2_web_acl", "rule.*.name", "has fewer rules"),
+        Lost("aws_lb_listener aws_alb_listener", "protocol", one_of("HTTPS", "TLS"), "takes requests without TLS"),
+        Lost("aws_elb", "listener.*.lb_protocol", one_of("HTTPS", "SSL"), "takes requests without TLS"),
         Becomes("aws_lambda_function", "reserved_concurrent_executions", lambda value: value == 0, "can no longer be called", fresh=False),
         Lost("aws_apigatewayv2_route aws_api_gateway_method", "api_key_required", is_true, "asks for no API key"),
         Becomes("*", "bypass_policy_lockout_safety_check", is_true, "lets its owners be locked out", fresh=False),

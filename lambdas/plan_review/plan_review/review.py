@@ -19,7 +19,7 @@ from plan_review import (
     world,
 )
 from plan_review.findings import Finding, Kind
-from plan_review.iam import attachments, policies
+from plan_review.iam import attachments, cluster_roles, policies
 from plan_review.model import Plan
 from plan_review.scrub import Scrubber
 from plan_review.text import Text, say
@@ -69,6 +69,7 @@ def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
         yield from policies.widened(plan, around, everything, again)
         for change in plan.changes:
             yield from attachments.attached(change, around)
+            yield from cluster_roles.bound(change)
             yield from exposure.exposed(change, around)
             yield from protection.weakened(change, around)
             yield from expiry.expiring(change, around)
