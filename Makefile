@@ -81,9 +81,10 @@ rehearse:  ## a commit through the pipelines on this machine (SCENARIO=name or a
 prove: .venv/.dev  ## what only your AWS account can show (ARGS="--run payments --limit-usd 5.00"; docs/proof.md)
 	@$(BIN)/python -m tools.prove_on_aws $(ARGS)
 
-bench: .venv/.dev  ## time and memory: make synth against the plain import of the bindings, and the findings importer
+bench: .venv/.dev  ## time and memory: make synth against the plain import of the bindings, the findings importer, a review of 5,000 objects
 	$(BIN)/python tools/bench.py
 	$(BIN)/python tools/bench_importer.py
+	$(BIN)/python tools/bench_plan_review.py
 
 mutate: .venv/.dev  ## what the tests of gate, guard, identity and severities do not notice (20 minutes; ARGS=gate for some files)
 	$(BIN)/python -m tools.mutate $(ARGS)
