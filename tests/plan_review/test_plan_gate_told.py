@@ -137,3 +137,37 @@ def test_an_alias_of_a_version_that_is_only_being_made() -> None:
     judge = change("aws_lambda_function", function("acme-judge"), function("acme-judge", memory_size=256))
     assert kinds(live, late) == [Kind.GATE]
     assert kinds(live, late, judge) == []
+
+
+GITHUB = {"type": "GITHUB", "location": "https://example.com/a.git", "buildspec": "a"}
+
+
+def scan(name: str = "acme-scan", **more: Any) -> dict[str, Any]:
+    return {"name": name, "source": [GITHUB], "source_version": "main", "secondary_sources": []} | more
+
+
+ELSEWHERE: dict[str, dict[str, Any]] = {
+    "another version of a further source": {
+        "secondary_source_version": [{"source_identifier": "b", "source_version": "x"}]
+    },
+    "a further source": {"secondary_sources": [{**GITHUB, "source_identifier": "b"}]},
+    "commands of the project instead of the source": {"source": [{**GITHUB, "buildspec": "b"}]},
+}
+
+
+@pytest.mark.parametrize("name", ELSEWHERE)
+def test_a_build_that_judges_takes_something_else(name: str) -> None:
+    assert kinds(change("aws_codebuild_project", scan(), scan(**ELSEWHERE[name]))) == [Kind.GATE]
+    assert kinds(change("aws_codebuild_project", scan("acme-image"), scan("acme-image", **ELSEWHERE[name]))) == []
+
+
+def test_commands_come_to_stand_in_the_project() -> None:
+    source = [{"type": "CODEPIPELINE", "buildspec": ""}]
+    told = scan(source=[{"type": "CODEPIPELINE", "buildspec": "exit 0"}])
+    assert kinds(change("aws_codebuild_project", scan(source=source), told)) == [Kind.GATE]
+    assert kinds(change("aws_codebuild_project", scan(source=source), scan(source=[{"type": "CODEPIPELINE"}]))) == []
+
+
+def test_a_secondary_source_is_fetched_otherwise() -> None:
+    before, after = (scan(secondary_sources=[{**GITHUB, "git_clone_depth": depth}]) for depth in (1, 0))
+    assert kinds(change("aws_codebuild_project", before, after)) == []

@@ -29,6 +29,9 @@ _OBEYED: Final = re.compile(
 # Functions that no pipeline of these plans calls: by few words, since most functions that check something are no gates.
 _GATES: Final = re.compile(r"(?:^|[^a-z])(?:guard|gate|approv(?:er|al))(?:$|[^a-z])", re.IGNORECASE)
 _SCRIPTS: Final = ("SCRIPTS_SHA256",)
+# What a build takes beside its source, which `sources` compares, and what such a source is.
+_TAKES: Final = ("secondary_sources", "secondary_source_version")
+_SOURCE: Final = ("type", "location", "buildspec", "source_identifier", "source_version")
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,11 @@ def builds(changes: Sequence[Change]) -> Iterator[Finding]:
             continue
         old, new = (_environment(side) for side in (change.before, change.after))
         yield from _commands(change)
+        taken = [name for name in _TAKES if _other(change, name)]
+        if taken:
+            yield Finding(
+                Kind.GATE, change.stack, change.address, say("the build that judges takes something else: {}", taken)
+            )
         images = [_first(side, "environment.*.image") for side in (change.before, change.after)]
         if images[0] is not None and images[0] != images[1] and images[1] is not UNKNOWN:
             yield Finding(Kind.GATE, change.stack, change.address, say("the build that judges runs in another image"))
@@ -189,6 +197,17 @@ def builds(changes: Sequence[Change]) -> Iterator[Finding]:
         yield Finding(Kind.GATE, shared[0].stack, shared[0].address, text, (others,) if shared[1:] else ())
 
 
+def _other(change: Change, name: str) -> bool:
+    """Whether the build takes other sources beside its first one."""
+    old, new = (_taken(side.get(name)) for side in (change.before, change.after))
+    return old != new and UNKNOWN not in new
+
+
+def _taken(value: Value) -> list[Value]:
+    several = value if isinstance(value, list) else [value or None]
+    return [{key: one.get(key) or None for key in _SOURCE} if isinstance(one, dict) else one for one in several if one]
+
+
 def judges(change: Change) -> bool:
     """Whether a build does, by its name or by where it sends what it finds."""
     name = _text(change.before.get("name"))
@@ -198,7 +217,7 @@ def judges(change: Change) -> bool:
 
 def _commands(change: Change) -> Iterator[Finding]:
     old, new = (_first(side, "source.*.buildspec") for side in (change.before, change.after))
-    if old is None or old == new:
+    if (old or None) == (new or None):
         return
     if new is UNKNOWN or isinstance(new, Hidden):
         yield Finding(Kind.UNSEEN, change.stack, change.address, say("its commands are not known before apply"))
@@ -251,27 +270,3 @@ def _changed_names(before: Value, after: Value) -> list[str]:
 
 def _text(value: Value) -> str:
     return value if isinstance(value, str) else ""
-
-
-def removed(change: Change) -> Iterator[Finding]:
-    """Rules of who may merge."""
-    told = {
-        "aws_codecommit_approval_rule_template": "pull requests need no approval by this rule any more",
-        "aws_codecommit_approval_rule_template_association": "pull requests of the repository need no approval by this rule any more",
-        "github_branch_protection": "the branch is no longer protected",
-        "github_branch_protection_v3": "the branch is no longer protected",
-        "github_repository_ruleset": "the branches are no longer protected by these rules",
-        "gitlab_branch_protection": "the branch is no longer protected",
-        "gitlab_project_level_mr_approvals": "merge requests need no approval by these rules any more",
-    }
-    if change.type in told and change.gone:
-        yield Finding(Kind.GATE, change.stack, change.address, say("is destroyed: " + told[change.type]))
-    if change.type.startswith(("github_branch_protection", "gitlab_")) and change.action is Action.UPDATE:
-        for path in ("required_pull_request_reviews.*.required_approving_review_count", "approvals_required"):
-            old, new = at(change.before, path), at(change.after, path)
-            if (
-                old
-                and isinstance(old[0], (int, float))
-                and (not new or (isinstance(new[0], (int, float)) and new[0] < old[0]))
-            ):
-                yield Finding(Kind.GATE, change.stack, change.address, say("fewer people must approve"))

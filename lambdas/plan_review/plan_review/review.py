@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from plan_review import (
+    approvals,
     expiry,
     exposure,
     gate_code,
@@ -61,6 +62,7 @@ def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
     around = world.look(plans, _COMPANIONS)
     known = gate_code.look(plans)
     beside = gate_removal.look(plans)
+    rules = approvals.look(plans)
     everything = [change for plan in plans for change in plan.changes]
     again = world.made_again(everything)
     for plan in plans:
@@ -78,7 +80,7 @@ def _findings(plans: Sequence[Plan]) -> Iterator[Finding]:
             yield from gates.pipelines(again.get((change.stack, change.address), change), beside.renamed)
             yield from gate_code.functions(again.get((change.stack, change.address), change), known)
             yield from gate_code.aliases(change, known)
-            yield from gate_code.removed(change)
+            yield from approvals.weakened(change, rules)
             yield from gate_removal.gone(change, beside, known)
         yield from gate_code.builds([again.get((change.stack, change.address), change) for change in plan.changes])
         yield from waivers.compared(plan)
