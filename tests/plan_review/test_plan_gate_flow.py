@@ -121,7 +121,6 @@ def reordered(pipeline: dict[str, Any]) -> None:
 
 def renamed_gate(pipeline: dict[str, Any]) -> None:
     action(pipeline, "Verify", "grype")["name"] = "grype-scan"
-    action(pipeline, "Staging", "approve").update(name="approval")
 
 
 def another_output(pipeline: dict[str, Any]) -> None:
@@ -148,13 +147,19 @@ def test_what_is_only_called_otherwise_is_not_told(near: str) -> None:
 
 def test_a_gate_that_is_renamed_and_moved_behind_what_it_held() -> None:
     def edit(pipeline: dict[str, Any]) -> None:
-        action(pipeline, "Staging", "approve").update(name="approval")
-        [approval] = [one for one in pipeline["stage"][4]["action"] if one["name"] == "approval"]
-        pipeline["stage"][4]["action"].remove(approval)
-        pipeline["stage"][5]["action"].append({**approval, "run_order": 3})
+        grype = action(pipeline, "Verify", "grype")
+        pipeline["stage"][2]["action"].remove(grype)
+        pipeline["stage"][5]["action"].append({**grype, "name": "grype-scan", "run_order": 3})
 
     found = [one[2] for one in told(updated("payments", PIPELINE, edit))]
     assert any("Production/deploy" in one and "wait" in one for one in found)
+
+
+def test_an_approval_under_another_name() -> None:
+    """Policies that let people approve, or deny it, name the action."""
+    assert edited("Staging", "approve", lambda one: one.update(name="approval")) == [
+        ("GATE", PIPELINE, "approve is removed from the stage Staging")
+    ]
 
 
 def test_one_of_two_gates_that_are_alike_is_removed() -> None:

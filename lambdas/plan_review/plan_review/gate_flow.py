@@ -119,7 +119,13 @@ class Pairs:
 
 
 def _same(old: Step, new: Step) -> bool:
-    """The same under another name; what judged is only found again in what still looks like it."""
+    """The same under another name; what judged is only found again in what still looks like it. An approval is not: who may
+    give it is said by its name.
+
+    https://docs.aws.amazon.com/codepipeline/latest/userguide/approvals-iam-permissions.html
+    """
+    if old.category == "Approval":
+        return False
     mine, others = (
         {name: value for name, value in step.configuration.items() if name not in _FOR_PEOPLE} for step in (old, new)
     )
