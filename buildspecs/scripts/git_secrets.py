@@ -15,7 +15,6 @@ import re
 import sys
 import tempfile
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 
 import gate
@@ -61,8 +60,10 @@ class GitSecrets:
         """One git command that must succeed. Its words are printed only redacted: they may quote a file."""
         result = self.run(cwd, *arguments)
         if result.code != 0:
-            command = next(one for before, one in pairwise(("", *arguments)) if "-c" not in (before, one))
-            raise Failure(f"git {command} ended with {result.code}: {printable(scrub(redact(result.err)), 300)}")
+            settings = arguments.count("-c")  # git's own come first, two words each
+            raise Failure(
+                f"git {arguments[2 * settings]} ended with {result.code}: {printable(scrub(redact(result.err)), 300)}"
+            )
         return result.out
 
     def scan_files(self, root: Path) -> Result:

@@ -29,6 +29,7 @@ def then_stopped(begin):
 moment = sys.argv[3]
 subprocess.Popen.__init__ = then_stopped(subprocess.Popen.__init__)
 threading.Timer.start = then_stopped(threading.Timer.start)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background has it ignored
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 try:
     Checkout(pathlib.Path(sys.argv[1]), (), {"PATH": os.defpath}).run(["sleep", "61"])
