@@ -16,12 +16,15 @@ _PART = 8  # characters from which a secret is looked for inside of other texts
 _WHOLE = 4  # and from which a text that is the secret, and nothing more, is hidden
 _ESCAPE: Final = re.compile(r"\\(?:u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _SHORT: Final = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
+_SAME: Final = re.compile(r"[A-Za-z0-9 ._:@/+=,-]*")
 _DEPTH = 3  # JSON in JSON in an address
 
 
 def spellings(secret: str) -> Iterator[str]:
     """As it is, in lower case, and as it stands inside of JSON (Terraform's jsonencode writes <, > and & as escapes) and HTML."""
     yield secret
+    if _SAME.fullmatch(secret):  # the case is not looked at, and nothing in it is written otherwise anywhere
+        return
     yield secret.lower()  # keys of conditions; a letter may become two
     for ascii_only in (True, False):
         text = json.dumps(secret, ensure_ascii=ascii_only)[1:-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 SHOWN = 160  # characters of one foreign text that are repeated
 
@@ -33,9 +34,14 @@ def clipped(text: str, limit: int = SHOWN) -> str:
     return text if len(text) <= limit else f"{text[: limit - 30]}…{text[-29:]}"
 
 
+@cache
+def _pieces(template: str) -> list[str]:
+    return template.split("{}")
+
+
 def say(template: str, *foreign: str | Text | Iterable[str]) -> Text:
     """``say("destroys {}", address)``: each ``{}`` is foreign text, several foreign texts, or a Text."""
-    pieces = template.split("{}")
+    pieces = _pieces(template)
     if len(pieces) != len(foreign) + 1:
         raise ValueError(template)
     parts: list[str | Code] = [pieces[0]]
