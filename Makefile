@@ -61,11 +61,18 @@ FUNCTIONS := $(notdir $(patsubst %/handler.py,%,$(wildcard lambdas/*/handler.py)
 
 check:  ## linters, types, public checkers
 	$(READY) .venv/.dev .venv-check/.done .venv-emulator/.done
+	@$(MAKE) --no-print-directory --jobs=2 checked-source checked-output
+
+# Side by side: without a cache the types alone, of all that the AWS bindings hold, take as long as everything else.
+.PHONY: checked-source checked-output
+checked-source:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy main.py modules stacks tools
 	cd buildspecs/scripts && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml .
 	for function in $(FUNCTIONS); do (cd lambdas/$$function && MYPYPATH=.. $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml .) || exit 1; done
+
+checked-output:
 	$(BIN)/yamllint --strict pipelines.yaml buildspecs docs tests tools
 	$(BIN)/python -m tools.check_output $(CHECKERS)
 
