@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import re
 import sys
@@ -14,6 +13,7 @@ import yaml
 
 from modules.audit_filters import Delivered, filters
 from modules.audit_pattern import PATTERN, FilterTooLongError, caller
+from tools.prove_on_aws.audit import changed
 
 sys.path.append(str(Path(__file__).parent))
 
@@ -45,20 +45,6 @@ def patterns(deployers: list[str] | None = None, **change: Any) -> dict[str, str
         "deployers": [caller(arn) for arn in deployers or ()],
     }
     return {one.purpose: one.pattern for one in filters("acme", **given | change)}
-
-
-def changed(record: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    found = copy.deepcopy(record)
-    for path, value in change.items():
-        *steps, last = path.split(".")
-        at = found
-        for step in steps:
-            at = at[step]
-        if value is None:
-            at.pop(last, None)
-        else:
-            at[last] = copy.deepcopy(value)
-    return found
 
 
 def event(case: dict[str, Any], more: dict[str, Any] | None = None) -> dict[str, Any]:

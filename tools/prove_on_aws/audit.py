@@ -114,15 +114,15 @@ def examples(
     missed: list[Named] = []
     for case in cases:
         record = words.others(recorded(f"cloudtrail/{case['record']}.json"))
-        hit = _set(record, words.own(case["set"]))
+        hit = changed(record, words.own(case["set"]))
         what = str(hit["eventName"])
         if case["filter"] != purpose.example:
             missed.append((f"{what} of {case['filter']}", hit))
             continue
         found.append((what, hit))
-        missed += [(f"{what} with {json.dumps(miss)}", _set(hit, words.others(miss))) for miss in case["misses"]]
+        missed += [(f"{what} with {json.dumps(miss)}", changed(hit, words.others(miss))) for miss in case["misses"]]
         if case.get("outside"):
-            missed += [(f"{what} by {who}", _set(hit, {field: who})) for field, who in _may(deployed)]
+            missed += [(f"{what} by {who}", changed(hit, {field: who})) for field, who in _may(deployed)]
     return found, missed
 
 
@@ -177,7 +177,7 @@ def _each(thing: Any, change: Callable[[str], str]) -> Any:
     return [_each(one, change) for one in thing] if isinstance(thing, list) else thing
 
 
-def _set(record: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def changed(record: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """The record with other fields, by their paths; None: without the field."""
     made = copy.deepcopy(dict(record))
     for path, value in changes.items():
